@@ -1,0 +1,34 @@
+"""What other apps may ask of customers."""
+
+from .matching import (
+    CustomerDraft,
+    CustomerIsBlocked,
+    NoCustomerName,
+    NoSuchCustomer,
+    NoSuchCustomerType,
+    anonymous_customer,
+    check_not_blocked,
+    find_or_create,
+    get_customer,
+    match_many,
+)
+from .revealing import MayNotReveal, NothingToReveal, RevealQuotaUsed, reveal
+from .types import ensure_customer_types
+
+__all__ = [
+    "CustomerDraft",
+    "CustomerIsBlocked",
+    "MayNotReveal",
+    "NoCustomerName",
+    "NoSuchCustomer",
+    "NoSuchCustomerType",
+    "NothingToReveal",
+    "RevealQuotaUsed",
+    "anonymous_customer",
+    "check_not_blocked",
+    "ensure_customer_types",
+    "find_or_create",
+    "get_customer",
+    "match_many",
+    "reveal",
+]

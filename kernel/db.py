@@ -1,0 +1,93 @@
+"""What the three databases do differently, in one place."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, connection, models
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound=models.Model)
+
+TRIES = 4  # the first and three more
+ROWS_PER_INSERT = 1_000
+CONFLICTS = {"40001", "40P01", "55P03"}  # PostgreSQL: serialisation failure, deadlock, lock not available
+MYSQL_CONFLICTS = {1020, 1205, 1213}  # changed since last read, lock wait time-out, deadlock
+
+
+def in_transaction() -> bool:
+    """Whether a transaction is open. The one that a test wraps itself in does not count."""
+    return any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
+
+
+def retry_on_conflict(act: Callable[P, R]) -> Callable[P, R]:
+    """
+    Run a function that opens its own transaction again, up to three times, when the database had to stop it.
+
+    Inside a transaction that is already open it runs once: only whoever opened that one can run it again.
+    """
+
+    @wraps(act)
+    def patiently(*args: P.args, **kwargs: P.kwargs) -> R:
+        for failed in range(1, TRIES):
+            try:
+                return act(*args, **kwargs)
+            except OperationalError as error:
+                if in_transaction() or not is_conflict(error):
+                    raise
+            time.sleep(random.uniform(0.5, 1) * 0.05 * 2**failed)  # noqa: S311 - apart, so that they do not meet again
+        return act(*args, **kwargs)
+
+    return patiently
+
+
+def is_conflict(error: OperationalError) -> bool:
+    """Whether the database stopped this transaction for another one's sake; then doing it again may work."""
+    if getattr(error.__cause__, "sqlstate", None) in CONFLICTS:
+        return True
+    first = error.args[0] if error.args else ""
+    return first in MYSQL_CONFLICTS or (connection.vendor == "sqlite" and "locked" in str(first))
+
+
+def bulk_insert(rows: Sequence[M]) -> Sequence[M]:
+    """Insert rows and know their keys; in one statement where the database tells them."""
+    if not rows:
+        return rows
+    if connection.features.can_return_rows_from_bulk_insert:
+        return type(rows[0])._default_manager.bulk_create(rows, batch_size=ROWS_PER_INSERT)
+    for row in rows:  # MySQL tells one key at a time
+        row.save(force_insert=True)
+    return rows
+
+
+def bulk_upsert(rows: Sequence[M], *, unique_fields: Sequence[str], update_fields: Sequence[str]) -> None:
+    """Insert rows; where one with the same `unique_fields` is there already, set its `update_fields`."""
+    if not rows:
+        return
+    named = unique_fields if connection.features.supports_update_conflicts_with_target else None  # MariaDB refuses them
+    type(rows[0])._default_manager.bulk_create(
+        rows,
+        batch_size=ROWS_PER_INSERT,
+        update_conflicts=True,
+        unique_fields=named,
+        update_fields=update_fields,
+    )
+
+
+def waiting_for_commit() -> list[tuple[set[str], object]]:
+    """What runs once this transaction is committed, each with the savepoints whose rollback would drop it."""
+    return [(set(entry[0]), entry[1]) for entry in connection.run_on_commit]
+
+
+def open_savepoints() -> set[str]:
+    return set(connection.savepoint_ids)
+
+
+def skips_locked() -> bool:
+    """Whether workers can pass over rows that another one is claiming; where not, they wait their turn."""
+    return connection.features.has_select_for_update_skip_locked

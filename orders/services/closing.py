@@ -1,0 +1,117 @@
+"""Closing what nobody paid. The gateway is asked first, so orders only asks to be closed; payments comes back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from kernel.db import retry_on_conflict
+from kernel.errors import DomainError
+from kernel.events import publish
+from kernel.models import Trigger, User
+from kernel.money import yuan
+from kernel.shop import shop
+from kernel.workflow import Occurrence, Refusal, fire
+
+from ..events import OrderClosed, OrderClosingRequested, OrderRevived
+from ..models import Order, OrderEvent
+from ..queries.flow import ORDERS
+from . import timeline
+from .announcing import announce
+from .letters import tell_closed
+from .locks import lock_order
+
+ASK_AGAIN_AFTER = timedelta(minutes=5)
+
+
+class OrderMovedOn(DomainError):
+    text = _("Order %(order_no)s is not waiting for payment any more.")
+
+
+class OrderHasMoney(DomainError):
+    text = _("Order %(order_no)s holds a payment of %(paid)s. Refund it first; then it closes by itself.")
+
+
+class CannotRevive(DomainError):
+    text = _("Order %(order_no)s cannot be revived. %(why)s")
+
+
+@retry_on_conflict
+@transaction.atomic
+def request_closing(*, order_id: int, reason: str, by: User, at: datetime) -> Order:
+    """
+    Ask for an unpaid order to be closed, as staff do. It closes as soon as no gateway can collect for it.
+
+    :param reason: an Order.CloseReason
+    :raises OrderHasMoney: if it was paid, if only in part
+    :raises OrderMovedOn: if it is not waiting for payment any more
+    """
+    order = lock_order(order_id=order_id)
+    _check_unpaid(order)
+    reason = str(Order.CloseReason(reason))
+    facts = {"reason": reason}
+    timeline.append(order=order, kind=OrderEvent.Kind.STAFF, code="closing_requested", facts=facts, by=by, at=at)
+    publish(OrderClosingRequested(order_id=order.pk, reason=reason, by_id=by.pk))
+    return order
+
+
+@retry_on_conflict
+@transaction.atomic
+def close(*, order_id: int, reason: str, by: User | None = None, at: datetime) -> Order:
+    """
+    Close an unpaid order. Payments calls this, once no gateway can collect for it any more.
+
+    :param reason: an Order.CloseReason, such as payment_timeout
+    :raises OrderHasMoney: if it was paid meanwhile
+    :raises OrderMovedOn: if it was moved meanwhile
+    """
+    order = lock_order(order_id=order_id)
+    _check_unpaid(order)
+    order.close_reason = Order.CloseReason(reason)
+    occurrence = Occurrence(trigger=Trigger.ORDER_CLOSED, code="order_closed", facts={"reason": str(reason)})
+    result = fire(subject=ORDERS, rows=[order], occurrence=occurrence, changed=["close_reason"], by=by, at=at)
+    if result.refused:
+        raise OrderMovedOn(order_no=order.order_no)
+    tell_closed(order, at=at)
+    announce([order], OrderClosed)
+    return order
+
+
+@retry_on_conflict
+@transaction.atomic
+def revive(*, order_id: int, by: User | None, at: datetime) -> Order:
+    """
+    Let a closed order wait for payment again, because money for it arrived after all.
+
+    :raises CannotRevive: if its workflow has no way back, or it was refunded
+    """
+    order = lock_order(order_id=order_id)
+    due_at = at + timedelta(minutes=shop().payment_minutes)
+    order.close_reason, order.closed_at = "", None
+    order.payment_due_at = order.closing_due_at = None if order.is_imported else due_at
+    result = fire(
+        subject=ORDERS,
+        rows=[order],
+        occurrence=Occurrence(trigger=Trigger.ORDER_REVIVED, code="order_revived", kind=OrderEvent.Kind.PAYMENT),
+        changed=["close_reason", "closed_at", "payment_due_at", "closing_due_at"],
+        by=by,
+        at=at,
+    )
+    if order.pk in result.refused:
+        raise CannotRevive(order_no=order.order_no, why=_why(result.refused[order.pk]))
+    announce([order], OrderRevived)
+    return order
+
+
+def _why(refusal: Refusal) -> str:
+    return refusal.text
+
+
+def _check_unpaid(order: Order) -> None:
+    if order.is_unpaid:
+        return
+    if order.paid_fen > order.refunded_fen and not order.is_closed:
+        raise OrderHasMoney(order_no=order.order_no, paid=yuan(order.paid_fen - order.refunded_fen))
+    raise OrderMovedOn(order_no=order.order_no)

@@ -1,0 +1,144 @@
+"""What money does to an order. Payments calls this, in the transaction that books the money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from kernel.errors import DomainError
+from kernel.models import Trigger
+from kernel.money import yuan
+from kernel.shop import shop
+from kernel.workflow import FireResult, Occurrence, fire
+
+from ..events import OrderClosed, OrderPaid
+from ..models import Order, OrderEvent, OrderLine
+from ..queries.flow import ORDERS
+from .announcing import announce
+from .locks import lock_order
+
+PaymentStatus = Order.PaymentStatus
+
+
+class OrderIsClosed(DomainError):
+    text = _("Order %(order_no)s is closed; money for it goes to unapplied money, not to the order.")
+
+
+class RefundDoesNotAddUp(DomainError):
+    text = _("The refund of %(amount)s is not the sum of its shares, %(shares)s.")
+
+
+class RefundExceedsShare(DomainError):
+    text = _("“%(what)s” has only %(left)s left to refund, less than %(asked)s.")
+
+
+@transaction.atomic
+def record_payment(*, order_id: int, amount_fen: int, at: datetime) -> Order:
+    """
+    Add collected money to an order and tell its workflow, which decides by what is still due.
+
+    :param amount_fen: fen, above zero
+    :raises OrderIsClosed: if it is closed; whoever holds the money must keep it unapplied
+    """
+    order = lock_order(order_id=order_id)
+    if order.is_closed:
+        raise OrderIsClosed(order_no=order.order_no)
+    order.paid_fen += amount_fen
+    take_payment(order, facts={"amount_fen": amount_fen, "paid_fen": order.paid_fen}, at=at)
+    return order
+
+
+def take_payment(order: Order, *, facts: dict[str, object], at: datetime) -> FireResult:
+    """Judge a locked order whose `paid_fen` or total has just changed on the instance; writes both."""
+    order.payment_status = payment_status(order)
+    order.closing_due_at = order.remind_due_at = None  # with money in it, it is neither pressed nor closed
+    if is_newly_paid := order.paid_at is None and order.due_fen == 0:
+        order.paid_at, order.ship_by = at, at + timedelta(hours=shop().ship_hours)
+    result = fire(
+        subject=ORDERS,
+        rows=[order],
+        occurrence=Occurrence(
+            trigger=Trigger.PAYMENT_SUCCEEDED,
+            code="payment_recorded",
+            kind=OrderEvent.Kind.PAYMENT,
+            facts=facts,
+            is_fact=True,
+        ),
+        changed=("paid_fen", "payment_status", "paid_at", "ship_by", "closing_due_at", "remind_due_at"),
+        at=at,
+    )
+    if is_newly_paid:
+        announce([order], OrderPaid)
+    return result
+
+
+@transaction.atomic
+def record_refund(
+    *, order_id: int, amount_fen: int, shipping_fen: int, lines: Sequence[tuple[int, int]], at: datetime
+) -> Order:
+    """
+    Take refunded money off an order, exactly from the shares it was refunded for.
+
+    :param amount_fen: fen; the sum of `shipping_fen` and the lines' shares
+    :param lines: (order line id, fen)
+    :raises RefundDoesNotAddUp: if it is another sum
+    :raises RefundExceedsShare: if a share is above what is left of its line or of the shipping fee
+    """
+    order = lock_order(order_id=order_id)
+    shares_fen = shipping_fen + sum(fen for _line_id, fen in lines)
+    if shares_fen != amount_fen:
+        raise RefundDoesNotAddUp(amount=yuan(amount_fen), shares=yuan(shares_fen))
+    _refund_shipping(order, shipping_fen)
+    _refund_lines(order, dict(lines))
+    order.refunded_fen += amount_fen
+    order.payment_status = payment_status(order)
+    _fire_refund(order, facts={"amount_fen": amount_fen, "refunded_fen": order.refunded_fen}, at=at)
+    return order
+
+
+def payment_status(order: Order) -> Order.PaymentStatus:
+    """Follows from the sums, and from nothing else."""
+    if order.refunded_fen:
+        is_all = order.refunded_fen >= order.paid_fen
+        return PaymentStatus.REFUNDED if is_all else PaymentStatus.PARTIALLY_REFUNDED
+    if order.paid_fen < order.total_fen:
+        return PaymentStatus.PARTIALLY_PAID if order.paid_fen else PaymentStatus.UNPAID
+    return PaymentStatus.OVERPAID if order.paid_fen > order.total_fen else PaymentStatus.PAID
+
+
+def _refund_shipping(order: Order, shipping_fen: int) -> None:
+    left_fen = order.shipping_fen - order.shipping_refunded_fen
+    if not 0 <= shipping_fen <= left_fen:
+        raise RefundExceedsShare(what=_("shipping fee"), left=yuan(left_fen), asked=yuan(shipping_fen))
+    order.shipping_refunded_fen += shipping_fen
+
+
+def _refund_lines(order: Order, shares: dict[int, int]) -> None:
+    lines = list(OrderLine.objects.filter(order=order, pk__in=shares))
+    if len(lines) != len(shares):
+        raise RefundDoesNotAddUp(amount=yuan(sum(shares.values())), shares=yuan(sum(shares[it.pk] for it in lines)))
+    for line in lines:
+        left_fen, asked_fen = line.total_fen - line.refunded_fen, shares[line.pk]
+        if not 0 <= asked_fen <= left_fen:
+            raise RefundExceedsShare(what=line.title, left=yuan(left_fen), asked=yuan(asked_fen))
+        line.refunded_fen += asked_fen
+    OrderLine.objects.bulk_update(lines, ["refunded_fen"])
+
+
+def _fire_refund(order: Order, *, facts: dict[str, object], at: datetime) -> None:
+    occurrence = Occurrence(
+        trigger=Trigger.REFUND_SUCCEEDED,
+        code="refund_recorded",
+        kind=OrderEvent.Kind.PAYMENT,
+        facts=facts,
+        is_fact=True,
+    )
+    changed = ["refunded_fen", "shipping_refunded_fen", "payment_status"]
+    result = fire(subject=ORDERS, rows=[order], occurrence=occurrence, changed=changed, at=at)
+    if result.moved and order.is_closed:
+        order.close_reason = Order.CloseReason.FULLY_REFUNDED
+        order.save(update_fields=["close_reason"])
+        announce([order], OrderClosed)

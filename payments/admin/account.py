@@ -1,0 +1,165 @@
+"""Payment accounts: set up, tested in place, their keys written and never shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kernel.admin import BackofficeAdmin, Deed, ObjectAction, actor, badge
+from kernel.clock import now
+from kernel.errors import DomainError
+
+from .. import services
+from ..gateways import GATEWAYS, CheckStatus, Gateway, UnknownGateway, gateway_class
+from ..models import Credential, GatewayAccount
+from . import looks
+from .account_form import AccountForm
+from .filters import ACCOUNTS_KEY
+
+MARKS = {CheckStatus.OK: ("✓", "good"), CheckStatus.WARNING: ("!", "warning"), CheckStatus.ERROR: ("✗", "bad")}
+
+
+class TestConnection(ObjectAction[GatewayAccount]):
+    name = "test"
+    label = gettext_lazy("Test connection")
+    permission = "payments.view_gatewayaccount"
+    description = gettext_lazy(
+        "Numbers, keys and addresses are looked at, then the gateway is asked about a payment that does not exist. "
+        "No money moves."
+    )
+    atomic = False
+
+    def run(self, deed: Deed[GatewayAccount]) -> HttpResponse:
+        found = services.check_account(account=deed.object, online=True)
+        context = {
+            **admin.site.each_context(deed.request),
+            "title": self.label,
+            "opts": GatewayAccount._meta,
+            "object": deed.object,
+            "results": [(it, *MARKS[it.status]) for it in found],
+            "faults": sum(it.status is CheckStatus.ERROR for it in found),
+        }
+        return TemplateResponse(deed.request, "admin/payments/checks.html", context)
+
+
+@admin.register(GatewayAccount)
+class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
+    list_display = ("name", "gateway_cell", "environment_badge", "methods_cell", "keys_cell", "enabled_badge", "code")
+    list_display_links = ("name",)
+    ordering = ("position", "pk")
+    show_facets = admin.ShowFacets.NEVER
+    object_actions = (TestConnection(),)
+    actions = None
+
+    def prepare_rows(self, request: HttpRequest, rows: list[GatewayAccount]) -> None:
+        super().prepare_rows(request, rows)
+        kinds: defaultdict[int, set[str]] = defaultdict(set)
+        alive = Credential.objects.filter(account__in=[row.pk for row in rows], retired_at=None)
+        for account_id, kind in alive.values_list("account_id", "kind"):
+            kinds[account_id].add(kind)
+        for row in rows:
+            setattr(row, "key_kinds", kinds[row.pk])  # noqa: B010 - the model does not know of lists
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        code = request.GET.get("gateway") or next(iter(GATEWAYS))
+        try:
+            return self._page(request, None, gateway_class(code=code))
+        except UnknownGateway as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(request.path)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        may = self.has_change_permission if request.method == "POST" else self.has_view_or_change_permission
+        if not may(request):
+            raise PermissionDenied
+        account = self.get_object(request, object_id)
+        if account is None:
+            return self.not_there(request, object_id)
+        return self._page(request, account, gateway_class(code=account.gateway))
+
+    def _page(self, request: HttpRequest, account: GatewayAccount | None, kind: type[Gateway]) -> HttpResponse:
+        data = request.POST if request.method == "POST" else None
+        form = AccountForm(data, gateway=kind, account=account)
+        if data is not None and form.is_valid():
+            saved = form.save(by=actor(request), at=now())
+            if saved is not None:
+                return self._saved(request, saved)
+        may_save = self.has_change_permission(request, account) if account else True
+        context = {
+            **self.admin_site.each_context(request),
+            "title": account or _("New payment account"),
+            "opts": self.opts,
+            "form": form if may_save else form.only_shown(),
+            "account": account,
+            "gateway_label": kind.label,
+            "others": [(it.code, it.label) for it in GATEWAYS.values() if it is not kind] if account is None else [],
+            "may_save": may_save,
+            "notify_url": services.notify_url(account) if account else "",
+            "test_url": self.action_url(self.object_actions[0], account) if account else "",
+            "is_sandbox": account is not None and account.environment == GatewayAccount.Environment.SANDBOX,
+        }
+        status = 422 if data is not None else 200
+        return TemplateResponse(request, "admin/payments/account.html", context, status=status)
+
+    def _saved(self, request: HttpRequest, account: GatewayAccount) -> HttpResponse:
+        cache.delete(ACCOUNTS_KEY)
+        messages.success(request, _("Saved."))
+        if faults := _faults(account):
+            told = _("It cannot be used yet: %(faults)s") % {"faults": " · ".join(faults)}
+            messages.warning(request, told)
+        return HttpResponseRedirect(self.address_of(account))
+
+    @admin.display(description=gettext_lazy("gateway"))
+    def gateway_cell(self, row: GatewayAccount) -> str:
+        kind = GATEWAYS.get(row.gateway)
+        return str(kind.label) if kind else row.gateway
+
+    @admin.display(description=gettext_lazy("environment"), ordering="environment")
+    def environment_badge(self, row: GatewayAccount) -> SafeString:
+        if row.environment == GatewayAccount.Environment.LIVE:
+            return badge(row.get_environment_display(), glyph="●", tone="good")
+        return badge(row.get_environment_display(), glyph="▣", tone="warning")
+
+    @admin.display(description=gettext_lazy("ways to pay"))
+    def methods_cell(self, row: GatewayAccount) -> str:
+        return ", ".join(str(looks.METHODS.get(code, code)) for code in row.methods) or "—"
+
+    @admin.display(description=gettext_lazy("keys"))
+    def keys_cell(self, row: GatewayAccount) -> SafeString:
+        kind = GATEWAYS.get(row.gateway)
+        present: set[str] = getattr(row, "key_kinds", set())
+        lacking = [it.label for it in kind.CREDENTIAL_FIELDS if it.required and it.code not in present] if kind else []
+        if not lacking:
+            return badge(_("All there"), glyph="✓", tone="good")
+        return badge(_("Missing"), glyph="✗", tone="bad", title=", ".join(str(label) for label in lacking))
+
+    @admin.display(description=gettext_lazy("enabled"), ordering="is_enabled")
+    def enabled_badge(self, row: GatewayAccount) -> SafeString:
+        if row.is_enabled:
+            return badge(_("Enabled"), glyph="●", tone="good")
+        return badge(_("Switched off"), glyph="○")
+
+
+def _faults(account: GatewayAccount) -> list[str]:
+    """What keeps an account from working, as far as it can be told without asking the gateway."""
+    try:
+        found = services.check_account(account=account)
+    except DomainError as refused:
+        return [str(refused)]
+    faults = [f"{it.label}: {it.meaning} {it.remedy}".strip() for it in found if it.status is CheckStatus.ERROR]
+    return faults if account.methods else [*faults, _("No way to pay is chosen.")]

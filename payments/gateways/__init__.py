@@ -1,0 +1,45 @@
+"""Payment gateways in our own words. Pure: no row is read here, and nothing is decided."""
+
+from __future__ import annotations
+
+from .account import AccountConfig, AccountField, ConfigError, Environment, FieldKind
+from .base import Ack, ForgedNotification, Gateway, InboundRequest, UnknownKey, Unreadable, claim_problems
+from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
+from .checks import CheckResult, CheckStatus
+from .event import EventKind, GatewayEvent, Outcome
+from .redact import redact
+from .registry import GATEWAYS, UnknownGateway, gateway_class, gateway_for
+from .transport import NetworkInTransaction, guard_no_transaction
+
+__all__ = [
+    "GATEWAYS",
+    "AccountConfig",
+    "AccountField",
+    "Ack",
+    "Capabilities",
+    "CheckResult",
+    "CheckStatus",
+    "ConfigError",
+    "CreateRequest",
+    "Environment",
+    "EventKind",
+    "FieldKind",
+    "ForgedNotification",
+    "Gateway",
+    "GatewayEvent",
+    "InboundRequest",
+    "NetworkInTransaction",
+    "NextAction",
+    "Outcome",
+    "PaymentRef",
+    "RefundRef",
+    "RefundRequest",
+    "UnknownGateway",
+    "UnknownKey",
+    "Unreadable",
+    "claim_problems",
+    "gateway_class",
+    "gateway_for",
+    "guard_no_transaction",
+    "redact",
+]

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kernel.clock import now
+
+from ..account import AccountConfig
+from ..base import Ack, Clock, Gateway, InboundRequest
+from ..calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
+from ..checks import CheckResult
+from ..event import EventKind, GatewayEvent, Outcome
+from ..transport import Transport
+from .account import ALIPAY_PUBLIC_KEY, APP_ID, PRIVATE_KEY, SELLER_ID, AlipayAccount
+from .checks import check_account, check_online
+from .client import AlipayClient
+from .notification import read_notification
+from .refunds import read_refund_queried, read_refunded, refund_content, refund_query_content
+from .trades import order_content, read_closed, read_created, read_queried
+
+BROWSER_METHODS = {"page": "alipay.trade.page.pay", "wap": "alipay.trade.wap.pay"}
+
+
+class AlipayGateway(Gateway):
+    """Alipay's open platform in public-key mode: codes to scan, and payment in the customer's browser."""
+
+    code = "alipay"
+    label = gettext_lazy("Alipay")
+    capabilities = Capabilities(
+        methods=frozenset({"qr", *BROWSER_METHODS}),
+        number=re.compile(r"[0-9A-Za-z_]{1,64}"),
+        min_fen=1,
+        max_fen=10_000_000_000,
+        can_close=True,
+        partial_refund=True,
+        refund_is_async=False,
+        refund_notifies_payment_url=True,
+        confirm_by_query=False,
+        refund_window=timedelta(days=365),
+    )
+    SETTING_FIELDS = (APP_ID, SELLER_ID)
+    CREDENTIAL_FIELDS = (PRIVATE_KEY, ALIPAY_PUBLIC_KEY)
+
+    def __init__(self, *, config: AccountConfig, transport: Transport | None = None, clock: Clock = now) -> None:
+        super().__init__(config=config, transport=transport, clock=clock)
+        self.account = AlipayAccount(config)
+        self.client = AlipayClient(account=self.account, transport=transport, clock=clock)
+
+    def account_claims(self) -> Mapping[str, str]:
+        return {"app_id": self.account.app_id, "seller_id": self.account.seller_id}
+
+    def create(self, *, request: CreateRequest) -> tuple[GatewayEvent, NextAction]:
+        problem = self._misfit(request)
+        if problem is not None:
+            return problem, NextAction()
+        if request.method in BROWSER_METHODS:
+            return self._send_browser(request)
+        answer = self.client.call(
+            method="alipay.trade.precreate", content=order_content(request), notify_url=request.notify_url
+        )
+        event, code = read_created(answer, request=request)
+        if event.outcome is not Outcome.PENDING or not code:
+            return event, NextAction()
+        return event, NextAction(kind="qr", data={"content": code}, expires_at=request.expires_at)
+
+    def query(self, *, ref: PaymentRef) -> GatewayEvent:
+        answer = self.client.call(method="alipay.trade.query", content={"out_trade_no": ref.payment_no})
+        return read_queried(answer, ref=ref)
+
+    def close(self, *, ref: PaymentRef) -> GatewayEvent:
+        answer = self.client.call(method="alipay.trade.close", content={"out_trade_no": ref.payment_no})
+        return read_closed(answer, ref=ref)
+
+    def refund(self, *, request: RefundRequest) -> GatewayEvent:
+        answer = self.client.call(method="alipay.trade.refund", content=refund_content(request))
+        return read_refunded(answer, request=request)
+
+    def query_refund(self, *, ref: RefundRef) -> GatewayEvent:
+        answer = self.client.call(method="alipay.trade.fastpay.refund.query", content=refund_query_content(ref))
+        return read_refund_queried(answer, ref=ref)
+
+    def parse_notification(self, *, request: InboundRequest) -> GatewayEvent:
+        return read_notification(request=request, key=self.account.alipay_key)
+
+    def acknowledge(self, *, event: GatewayEvent) -> Ack:
+        return Ack(status=200, body=b"success", content_type="text/plain")
+
+    def refuse(self, *, status: int) -> Ack:
+        return Ack(status=status, body=b"failure", content_type="text/plain")
+
+    def self_check(self, *, online: bool = False, notify_url: str = "") -> list[CheckResult]:
+        checks = check_account(account=self.account, environment=self.config.environment, notify_url=notify_url)
+        return checks + (check_online(client=self.client, clock=self.clock) if online else [])
+
+    def _misfit(self, request: CreateRequest) -> GatewayEvent | None:
+        """What Alipay would refuse is not sent: no payment came of it, so it failed for certain."""
+        limits, words = self.capabilities, ""
+        if request.method not in limits.methods:
+            words = _("Alipay has no payment method “%(method)s”.") % {"method": request.method}
+        elif not limits.min_fen <= request.amount_fen <= limits.max_fen:
+            words = _("Alipay takes between 0.01 and 100,000,000.00 yuan at a time.")
+        elif limits.number.fullmatch(request.payment_no) is None:
+            words = _("Alipay takes numbers of letters and digits only, 64 at most.")
+        elif request.expires_at <= self.clock():
+            words = _("The time to pay is over.")
+        if not words:
+            return None
+        return GatewayEvent(
+            kind=EventKind.PAYMENT,
+            payment_no=request.payment_no,
+            outcome=Outcome.FAILED,
+            code="local.not_sent",
+            message=words,
+        )
+
+    def _send_browser(self, request: CreateRequest) -> tuple[GatewayEvent, NextAction]:
+        """Nothing is asked of Alipay yet: it learns of the payment when the customer's browser arrives."""
+        url = self.client.browser_url(
+            method=BROWSER_METHODS[request.method],
+            content=order_content(request),
+            notify_url=request.notify_url,
+            return_url=request.return_url,
+        )
+        event = GatewayEvent(
+            kind=EventKind.PAYMENT,
+            payment_no=request.payment_no,
+            outcome=Outcome.PENDING,
+            amount_fen=request.amount_fen,
+        )
+        return event, NextAction(kind="redirect", data={"url": url}, expires_at=request.expires_at)

@@ -1,0 +1,137 @@
+"""The one door to a gateway: bounded in time and size, to known hosts alone, and never inside a transaction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+from django.db import connections
+
+TIMEOUT = httpx.Timeout(connect=3, read=10, write=10, pool=3)
+TOTAL_SECONDS = 20  # a gateway that sends a byte a second keeps within every single time-out
+MAX_ANSWER_BYTES = 1024 * 1024
+
+
+class TransportError(Exception):
+    """
+    No usable answer. Whether the request was carried out, only a query can tell.
+
+    :param code: `transport.timeout`, `.unreachable`, `.too_large` or `.broken`
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NetworkInTransaction(RuntimeError):
+    """A slow gateway would hold our locks, and a rollback would not take the call back."""
+
+
+class HostNotAllowed(RuntimeError):
+    """The address is not the gateway of this account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    def send(self, *, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
+        """
+        :raises TransportError: if no usable answer came
+        :raises NetworkInTransaction: if called inside a transaction
+        """
+
+
+_tolerated_blocks: ContextVar[int] = ContextVar("tolerated_blocks", default=0)
+
+
+@contextmanager
+def tolerate_blocks(count: int) -> Iterator[None]:
+    """For tests that wrap themselves in transactions of their own making. Django's own wrappers need no leave."""
+    token = _tolerated_blocks.set(count)
+    try:
+        yield
+    finally:
+        _tolerated_blocks.reset(token)
+
+
+def guard_no_transaction() -> None:
+    """
+    Make sure that no transaction is open. The wrapper that Django's test case puts around a test does not count.
+
+    :raises NetworkInTransaction: if one is
+    """
+    for connection in connections.all(initialized_only=True):
+        blocks = [block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)]
+        if len(blocks) > _tolerated_blocks.get():
+            raise NetworkInTransaction(f"a transaction is open on “{connection.alias}”")
+
+
+class HttpTransport:
+    """:param address: the gateway's; requests go to its scheme, host and port alone"""
+
+    def __init__(self, *, address: str) -> None:
+        self.origin = _origin(address)
+
+    def send(self, *, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
+        guard_no_transaction()
+        if _origin(url) != self.origin:
+            raise HostNotAllowed(_origin(url))
+        try:
+            return _exchange(_client(self.origin), method=method, url=url, headers=headers, content=content)
+        except httpx.TimeoutException as error:
+            raise TransportError("transport.timeout", type(error).__name__) from error
+        except httpx.ConnectError as error:
+            raise TransportError("transport.unreachable", str(error)) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise TransportError("transport.broken", type(error).__name__) from error
+
+
+def _exchange(client: httpx.Client, *, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
+    deadline = monotonic() + TOTAL_SECONDS
+    body = bytearray()
+    with client.stream(method, url, headers=dict(headers), content=content) as answer:
+        for chunk in answer.iter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise TransportError("transport.too_large", f"more than {MAX_ANSWER_BYTES} bytes")
+            if monotonic() > deadline:
+                raise TransportError("transport.timeout", f"unfinished after {TOTAL_SECONDS} s")
+        return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(body))
+
+
+_clients: dict[tuple[int, str], httpx.Client] = {}
+_clients_lock = Lock()
+
+
+def _client(origin: str) -> httpx.Client:
+    """One per process and gateway: a client inherited through a fork would share its sockets."""
+    key = (os.getpid(), origin)
+    with _clients_lock:
+        if key not in _clients:
+            _clients[key] = httpx.Client(
+                timeout=TIMEOUT,
+                transport=httpx.HTTPTransport(retries=0, http1=True, http2=False, trust_env=False),
+                trust_env=False,
+                follow_redirects=False,
+                headers={"accept-encoding": "identity", "user-agent": "merchant-backoffice"},
+            )
+        return _clients[key]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,97 @@
+"""Attempts to collect: found, locked in the one order of locks, and moved by what a gateway says about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from kernel.errors import DomainError
+from kernel.events import publish
+from orders import services as orders
+
+from ..events import PaymentEnded
+from ..gateways import GatewayEvent, Outcome, PaymentRef
+from ..models import Payment
+
+MOVES = {
+    Outcome.PENDING: Payment.Status.PENDING,
+    Outcome.FAILED: Payment.Status.FAILED,
+    Outcome.CLOSED: Payment.Status.CANCELED,
+    Outcome.UNKNOWN: Payment.Status.UNKNOWN,
+}  # not NOT_FOUND: until a customer scans, a gateway may not know a QR code that can still be paid
+WORDS_LENGTH = 300
+
+
+class PaymentNotFound(DomainError):
+    text = _("There is no payment “%(payment_no)s” in this account. If it is not a test, look for it at the gateway.")
+
+
+def lock_payment(*, payment_no: str, account_id: int) -> Payment | None:
+    """Order first, then payment, as everywhere: the other way round deadlocks with whoever closes it."""
+    seen = Payment.objects.filter(payment_no=payment_no, account_id=account_id).only("pk", "order_id").first()
+    return _lock(seen) if seen is not None else None
+
+
+def lock_payment_by_id(*, payment_id: int) -> Payment:
+    """
+    :raises PaymentNotFound: if there is none
+    """
+    seen = Payment.objects.filter(pk=payment_id).only("pk", "order_id").first()
+    if seen is None:
+        raise PaymentNotFound(payment_no=payment_id)
+    return _lock(seen)
+
+
+def _lock(seen: Payment) -> Payment:
+    order = orders.lock_order(order_id=seen.order_id)
+    payment = Payment.objects.select_for_update().get(pk=seen.pk)
+    payment.order = order  # so that callers judge the locked row
+    return payment
+
+
+def follow(*, payment: Payment | None, report: GatewayEvent) -> Payment:
+    """
+    Move an attempt to where a report without money says it stands.
+
+    :raises PaymentNotFound: if there is no such attempt
+    """
+    if payment is None:
+        raise PaymentNotFound(payment_no=report.payment_no)
+    status = MOVES.get(report.outcome)
+    if status and status != payment.status and payment.status in Payment.OPEN:  # reports overtake each other
+        _move(payment, status, words=report.message)
+    return payment
+
+
+def expire(*, payment: Payment) -> None:
+    """The gateway takes no money for it any more, and says that it took none."""
+    if payment.status in Payment.OPEN:
+        _move(payment, Payment.Status.EXPIRED, words="")
+
+
+def succeed(*, payment: Payment, report: GatewayEvent, at: datetime) -> None:
+    """Note the money, from any status: a success that comes after a close is still money."""
+    if payment.status != Payment.Status.SUCCEEDED:  # a second trade does not overwrite the first
+        payment.status = Payment.Status.SUCCEEDED
+        payment.gateway_trade_no, payment.paid_at = report.gateway_trade_no, report.occurred_at or at
+        payment.query_due_at = None
+        payment.save(update_fields=["status", "gateway_trade_no", "paid_at", "query_due_at"])
+
+
+def ref_of(payment: Payment) -> PaymentRef:
+    return PaymentRef(
+        payment_no=payment.payment_no,
+        created_at=payment.created_at,
+        gateway_trade_no=payment.gateway_trade_no,
+        expires_at=payment.expires_at,
+    )
+
+
+def _move(payment: Payment, status: Payment.Status, *, words: str) -> None:
+    payment.status = status
+    payment.last_message = words[:WORDS_LENGTH] or payment.last_message
+    if status not in Payment.OPEN:
+        payment.query_due_at = None
+        publish(PaymentEnded(payment_id=payment.pk, order_id=payment.order_id, status=status))
+    payment.save(update_fields=["status", "last_message", "query_due_at"])

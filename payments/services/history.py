@@ -1,0 +1,58 @@
+"""Proving that every order's history is gapless and a path of its workflow version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from kernel.workflow import graph_of
+from orders.models import Order, OrderEvent
+
+
+class Entry(NamedTuple):
+    order_id: int
+    seq: int
+    transition: str
+    from_state: str
+    to_state: str
+
+
+class Subject(NamedTuple):
+    order_id: int
+    order_no: str
+    state: str
+    history_seq: int
+    workflow_version_id: int
+
+
+def check_histories(*, first: int, last: int) -> Iterator[tuple[str, str]]:
+    """(order number, what is wrong with its history) of the orders with ids between two, both included."""
+    rows = OrderEvent.objects.filter(order_id__gte=first, order_id__lte=last).order_by("order_id", "seq")
+    entries = (Entry(*row) for row in rows.values_list("order_id", "seq", "transition", "from_state", "to_state"))
+    by_order = {order_id: list(group) for order_id, group in groupby(entries, attrgetter("order_id"))}
+    orders = Order.objects.filter(pk__gte=first, pk__lte=last).order_by("pk")
+    for row in orders.values_list("pk", "order_no", "state", "history_seq", "workflow_version_id"):
+        subject = Subject(*row)
+        fault = find_fault(subject, by_order.get(subject.order_id, []))
+        if fault:
+            yield subject.order_no, fault
+
+
+def find_fault(subject: Subject, entries: Iterable[Entry]) -> str:
+    """What is wrong with a history; empty if nothing is. Its first state is where the order was born, or imported."""
+    edges = {(it.code, it.source, it.target) for it in graph_of(subject.workflow_version_id).transitions}
+    state, seq = "", 0
+    for entry in entries:
+        seq += 1
+        if entry.seq != seq:
+            return f"gap before entry {entry.seq}"
+        if state and entry.from_state and entry.from_state != state:
+            return f"entry {seq} leaves {entry.from_state}, but the order was in {state}"
+        if entry.transition and (entry.transition, entry.from_state, entry.to_state) not in edges:
+            return f"entry {seq} moves from {entry.from_state} to {entry.to_state} by no transition of its version"
+        state = entry.to_state or entry.from_state or state
+    if seq != subject.history_seq:
+        return f"{seq} entries, {subject.history_seq} counted"
+    return "" if state in ("", subject.state) else f"the history ends in {state}, the order stands in {subject.state}"

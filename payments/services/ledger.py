@@ -1,0 +1,147 @@
+"""The books: immutable double entries, in fen. Positive debits an account, negative credits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..models import LedgerEntry, LedgerLine, Payment, Refund, UnappliedMoney
+
+Account = LedgerLine.Account
+COLLECT, APPLY = "collect", "apply"
+RESERVE, SETTLE, RELEASE = "refund_reserve", "refund_settle", "refund_release"
+
+
+class Unbalanced(RuntimeError):
+    """A booking whose lines do not add up to nothing: a fault of ours, never of what somebody typed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a booking stands for; each kind of booking happens to it once."""
+
+    kind: str
+    type: str
+    id: int
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    account: LedgerLine.Account
+    amount_fen: int
+    gateway_account_id: int | None = None
+    order_id: int | None = None
+
+
+def book(*, source: Source, postings: Iterable[Posting], at: datetime) -> LedgerEntry:
+    """
+    Write an entry. The same source and kind a second time is refused by the database.
+
+    :raises Unbalanced: if the postings do not add up to nothing
+    """
+    lines = list(postings)
+    if sum(line.amount_fen for line in lines):
+        raise Unbalanced(source)
+    entry = LedgerEntry.objects.create(
+        source_type=source.type, source_id=source.id, kind=source.kind, reference=source.reference, booked_at=at
+    )
+    LedgerLine.objects.bulk_create(
+        LedgerLine(
+            entry=entry,
+            account=line.account,
+            amount_fen=line.amount_fen,
+            gateway_account_id=line.gateway_account_id,
+            order_id=line.order_id,
+        )
+        for line in lines
+    )
+    return entry
+
+
+def has_collected(*, account_id: int, gateway_trade_no: str) -> bool:
+    """Whether the money of a gateway's trade is in the books, whatever it was booked against."""
+    return LedgerEntry.objects.filter(
+        kind=COLLECT, reference=gateway_trade_no, lines__gateway_account_id=account_id
+    ).exists()
+
+
+def collect_payment(*, payment: Payment, gateway_trade_no: str, at: datetime) -> None:
+    source = Source(kind=COLLECT, type="payment", id=payment.pk, reference=gateway_trade_no)
+    clearing, receivable = _clearing(payment.account_id), _receivable(payment.order_id)
+    book(source=source, postings=_move(payment.amount_fen, debit=clearing, credit=receivable), at=at)
+
+
+def collect_unapplied(*, money: UnappliedMoney, at: datetime) -> None:
+    source = Source(kind=COLLECT, type="unapplied", id=money.pk, reference=money.gateway_trade_no)
+    clearing, suspense = _clearing(money.account_id), _suspense(money)
+    book(source=source, postings=_move(money.amount_fen, debit=clearing, credit=suspense), at=at)
+
+
+def apply_unapplied(*, money: UnappliedMoney, order_id: int, at: datetime) -> None:
+    """Out of suspense, to the order it turned out to be for."""
+    source = Source(kind=APPLY, type="unapplied", id=money.pk, reference=money.gateway_trade_no)
+    postings = _move(money.amount_fen, debit=_suspense(money), credit=_receivable(order_id))
+    book(source=source, postings=postings, at=at)
+
+
+def reserve_refund(*, refund: Refund, at: datetime) -> None:
+    payable = Posting(account=Account.REFUNDS_PAYABLE, amount_fen=0, order_id=refund.order_id)
+    _book_refund(refund, RESERVE, debit=_origin(refund), credit=payable, at=at)
+
+
+def release_refund(*, refund: Refund, at: datetime) -> None:
+    """The refund will not happen: its reserve is turned back."""
+    payable = Posting(account=Account.REFUNDS_PAYABLE, amount_fen=0, order_id=refund.order_id)
+    _book_refund(refund, RELEASE, debit=payable, credit=_origin(refund), at=at)
+
+
+def settle_refund(*, refund: Refund, reserved: bool, at: datetime) -> None:
+    """:param reserved: not for a refund that a gateway's console made, or whose reserve was turned back"""
+    payable = Posting(account=Account.REFUNDS_PAYABLE, amount_fen=0, order_id=refund.order_id)
+    debit = payable if reserved else _origin(refund)
+    _book_refund(refund, SETTLE, debit=debit, credit=_clearing(account_id_of(refund)), at=at)
+
+
+def account_id_of(refund: Refund) -> int:
+    """The gateway account that the money goes back through."""
+    if refund.payment is not None:
+        return refund.payment.account_id
+    assert refund.unapplied is not None  # noqa: S101 - held by the constraint refund_of_something
+    return refund.unapplied.account_id
+
+
+def _book_refund(refund: Refund, kind: str, *, debit: Posting, credit: Posting, at: datetime) -> None:
+    source = Source(kind=kind, type="refund", id=refund.pk, reference=refund.refund_no)
+    book(source=source, postings=_move(refund.amount_fen, debit=debit, credit=credit), at=at)
+
+
+def _move(amount_fen: int, *, debit: Posting, credit: Posting) -> tuple[Posting, Posting]:
+    return _posting(debit, amount_fen), _posting(credit, -amount_fen)
+
+
+def _posting(place: Posting, amount_fen: int) -> Posting:
+    return Posting(
+        account=place.account,
+        amount_fen=amount_fen,
+        gateway_account_id=place.gateway_account_id,
+        order_id=place.order_id,
+    )
+
+
+def _clearing(account_id: int) -> Posting:
+    return Posting(account=Account.CLEARING, amount_fen=0, gateway_account_id=account_id)
+
+
+def _receivable(order_id: int | None) -> Posting:
+    return Posting(account=Account.RECEIVABLE, amount_fen=0, order_id=order_id)
+
+
+def _suspense(money: UnappliedMoney) -> Posting:
+    return Posting(account=Account.SUSPENSE, amount_fen=0, gateway_account_id=money.account_id)
+
+
+def _origin(refund: Refund) -> Posting:
+    """Where the money that goes back is booked: with its order, or still in suspense."""
+    return _suspense(refund.unapplied) if refund.unapplied is not None else _receivable(refund.order_id)

@@ -1,0 +1,185 @@
+"""Dealing with unapplied money: somebody takes it, and it goes to an order or back to whoever paid."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from kernel import alerts, audit
+from kernel.db import retry_on_conflict
+from kernel.errors import DomainError
+from kernel.events import publish
+from kernel.models import Category, User
+from kernel.money import CNY, yuan
+from kernel.numbers import gateway_number
+from kernel.shop import refund_cap_fen
+from orders import services as orders
+from orders.models import Order
+
+from ..events import PaymentSucceeded
+from ..models import Payment, Refund, UnappliedMoney
+from . import ledger
+from .external_refunds import left_in_suspense, lock_money
+from .journal import note
+from .refunding import ReasonMissing, RefundAboveCap, commission
+from .unapplied import Action
+
+NUMBER_LENGTH = 32
+
+
+class AlreadyResolved(DomainError):
+    text = _("This money was dealt with already. Load the page again.")
+
+
+class DoesNotFitOrder(DomainError):
+    text = _("%(amount)s does not fit order %(order_no)s, which has %(due)s left to pay. Refund the money instead.")
+
+
+class NotForThisOrder(DomainError):
+    text = _("This money was not collected as asked for, so it cannot become an order's. Refund it instead.")
+
+
+class NoOrderNamed(DomainError):
+    text = _("Write the number of the order that this money is for.")
+
+
+def take_ownership(*, unapplied_id: int, by: User, at: datetime) -> bool:
+    """Make unapplied money one's own work; whether nobody else was faster."""
+    free = UnappliedMoney.objects.filter(pk=unapplied_id, resolved_at=None, owner=None)
+    with transaction.atomic():
+        if free.update(owner=by) != 1:
+            return False
+        subject = UnappliedMoney.objects.get(pk=unapplied_id)
+        audit.record(action="payments.own_unapplied", subject=subject, by=by, at=at)
+    return True
+
+
+@retry_on_conflict
+@transaction.atomic
+def resolve_unapplied(
+    *, unapplied_id: int, action: str, reason: str, order_id: int | None = None, by: User | None, at: datetime
+) -> UnappliedMoney:
+    """
+    Revive the closed order that money came for, apply the money to an order, or give it back.
+
+    :param action: an UnappliedMoney.Action
+    :param order_id: for APPLY; without it, the order that the money came for
+    :raises ReasonMissing: if nobody says why
+    :raises AlreadyResolved: if it was dealt with
+    :raises NoOrderNamed: if there is no order to apply it to
+    :raises DoesNotFitOrder: if the order does not wait for such an amount
+    :raises NotForThisOrder: if it is another sum or currency than was asked for, or another order's
+    :raises RefundAboveCap: if the person may not refund so much
+    :raises CannotRevive: if the order cannot come back
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    money = lock_money(money_id=unapplied_id)
+    if money.resolved_at is not None:
+        raise AlreadyResolved
+    match Action(action):
+        case Action.REFUND:
+            _refund(money, reason=reason.strip(), by=by, at=at)
+        case Action.REVIVE:
+            _revive(money, by=by, at=at)
+        case Action.APPLY:
+            _apply(money, order_id=order_id or money.order_id, at=at)
+    _note_resolution(money, Action(action), reason=reason.strip(), by=by, at=at)
+    return money
+
+
+def _revive(money: UnappliedMoney, *, by: User | None, at: datetime) -> None:
+    if money.order_id is None:
+        raise NoOrderNamed
+    if money.order is not None and money.order.is_closed:
+        orders.revive(order_id=money.order_id, by=by, at=at)
+    _apply(money, order_id=money.order_id, at=at)
+
+
+def _apply(money: UnappliedMoney, *, order_id: int | None, at: datetime) -> None:
+    if order_id is None:
+        raise NoOrderNamed
+    order = orders.lock_order(order_id=order_id)
+    payment = _payment_of(money, order, at=at)
+    if order.category != Category.PENDING_PAYMENT or money.amount_fen > order.due_fen:
+        raise DoesNotFitOrder(amount=yuan(money.amount_fen), order_no=order.order_no, due=yuan(order.due_fen))
+    ledger.apply_unapplied(money=money, order_id=order.pk, at=at)
+    orders.record_payment(order_id=order.pk, amount_fen=money.amount_fen, at=at)
+    money.order, money.payment = order, payment
+    publish(PaymentSucceeded(payment_id=payment.pk, order_id=order.pk))
+
+
+def _payment_of(money: UnappliedMoney, order: Order, *, at: datetime) -> Payment:
+    """The payment that collected exactly this money: later refunds go back through it."""
+    payment = money.payment
+    if payment is None:
+        return _adopt(money, order, at=at)
+    if payment.gateway_trade_no != money.gateway_trade_no or payment.order_id != order.pk or money.currency != CNY:
+        raise NotForThisOrder
+    return payment
+
+
+def _adopt(money: UnappliedMoney, order: Order, *, at: datetime) -> Payment:
+    """A payment that was made under a number we never gave out becomes one of ours, under that number."""
+    if money.currency != CNY or not money.payment_no or len(money.payment_no) > NUMBER_LENGTH:
+        raise NotForThisOrder
+    payment, is_new = Payment.objects.get_or_create(
+        payment_no=money.payment_no,
+        defaults={
+            "order": order,
+            "account_id": money.account_id,
+            "status": Payment.Status.SUCCEEDED,
+            "amount_fen": money.amount_fen,
+            "gateway_trade_no": money.gateway_trade_no,
+            "created_at": money.received_at,
+            "expires_at": money.received_at,
+            "paid_at": money.received_at,
+        },
+    )
+    if not is_new:
+        raise NotForThisOrder
+    return payment
+
+
+def _refund(money: UnappliedMoney, *, reason: str, by: User | None, at: datetime) -> None:
+    """All that is left of it, out of suspense, through the trade that brought it."""
+    amount_fen = left_in_suspense(money)
+    if amount_fen <= 0:
+        raise AlreadyResolved
+    cap_fen = refund_cap_fen(by) if by is not None else None
+    if cap_fen is not None and amount_fen > cap_fen:
+        raise RefundAboveCap(cap=yuan(cap_fen))
+    tries = Refund.objects.filter(unapplied=money).count()
+    refund = Refund.objects.create(
+        refund_no=gateway_number("R", at=at),
+        request_key=f"unapplied:{money.pk}:{tries + 1}",
+        payment=money.payment,
+        order=money.order,
+        unapplied=money,
+        amount_fen=amount_fen,
+        reason=reason[:200],
+        requested_by=by,
+        created_at=at,
+        due_at=at,
+    )
+    payment = money.payment
+    if payment is not None and payment.gateway_trade_no == money.gateway_trade_no:
+        payment.refunding_fen += amount_fen
+        payment.save(update_fields=["refunding_fen"])
+    commission(refund, by=by, at=at)
+
+
+def _note_resolution(
+    money: UnappliedMoney, action: UnappliedMoney.Action, *, reason: str, by: User | None, at: datetime
+) -> None:
+    money.resolution, money.resolution_note, money.resolved_at = action, reason[:300], at
+    money.owner = money.owner or by
+    money.save()
+    after = {"resolution": action.value, "order_id": money.order_id}
+    audit.record(action="payments.resolve_unapplied", subject=money, by=by, at=at, after=after, reason=reason)
+    alerts.resolve(kind="payments.unapplied", subject=money.gateway_trade_no, by=by, at=at)
+    if money.order is not None:
+        facts = {"amount": yuan(money.amount_fen), "trade_no": money.gateway_trade_no}
+        note(order=money.order, code="unapplied_resolved", facts=facts, by=by, at=at)

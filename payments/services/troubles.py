@@ -1,0 +1,97 @@
+"""Alerts about gateways: worded once, raised from wherever the trouble shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kernel import alerts
+from kernel.models import Alert
+
+from ..gateways import ConfigError
+from ..models import GatewayAccount
+from .words import shop_language
+
+Severity = Alert.Severity
+REFUSALS = {
+    "forged": gettext_lazy("the gateway did not sign them"),
+    "other_account": gettext_lazy("they are another merchant's"),
+    "unknown_key": gettext_lazy("they are signed with a key that we do not hold"),
+    "unreadable": gettext_lazy("they are genuine but make no sense"),
+}
+
+
+def tell_config_error(*, account: GatewayAccount, error: ConfigError, at: datetime) -> None:
+    """An account that cannot be used takes no money until somebody mends it."""
+    with shop_language():
+        text = _("Payment account “%(account)s” does not work: %(error)s") % {"account": account, "error": error}
+    alerts.raise_alert(
+        kind="payments.account",
+        subject=account.code,
+        severity=Severity.CRITICAL,
+        text=text[:500],
+        evidence={"field": error.field},
+        at=at,
+    )
+
+
+def tell_refused_messages(*, account: GatewayAccount, reason: str, times: int, at: datetime) -> None:
+    """Somebody sends this account what its gateway did not write, or our keys for it are wrong."""
+    with shop_language():
+        text = _("%(times)d messages to payment account “%(account)s” were refused within an hour: %(reason)s.")
+        text %= {"times": times, "account": account, "reason": REFUSALS[reason]}
+    alerts.raise_alert(
+        kind="payments.refused_messages",
+        subject=f"{account.code}:{reason}",
+        severity=Severity.WARNING,
+        text=text,
+        evidence={"times": times, "reason": reason},
+        at=at,
+    )
+
+
+def tell_parked(*, event_key: str, error: str, at: datetime) -> None:
+    with shop_language():
+        text = _("A notification has waited for a day and still cannot be applied: %(error)s") % {"error": error}
+    alerts.raise_alert(
+        kind="payments.parked_notification",
+        subject=event_key[:120],
+        severity=Severity.WARNING,
+        text=text[:500],
+        evidence={"event_key": event_key},
+        at=at,
+    )
+
+
+def tell_refund(*, refund_no: str, text: str, severity: Alert.Severity = Severity.WARNING, at: datetime) -> None:
+    alerts.raise_alert(
+        kind="payments.refund",
+        subject=refund_no,
+        severity=severity,
+        text=text[:500],
+        evidence={"refund_no": refund_no},
+        at=at,
+    )
+
+
+def tell_refund_silence(*, refund_no: str, at: datetime) -> None:
+    with shop_language():
+        text = _("Nobody knows what became of refund %(refund_no)s: the gateway gives no clear answer.")
+        text %= {"refund_no": refund_no}
+    tell_refund(refund_no=refund_no, text=text, at=at)
+
+
+def tell_silence(*, payment_no: str, at: datetime) -> None:
+    with shop_language():
+        text = _("Nobody knows what became of payment %(payment_no)s: the gateway gives no clear answer.")
+        text %= {"payment_no": payment_no}
+    alerts.raise_alert(
+        kind="payments.unknown_outcome",
+        subject=payment_no,
+        severity=Severity.WARNING,
+        text=text,
+        evidence={"payment_no": payment_no},
+        at=at,
+    )

@@ -1,0 +1,54 @@
+"""The doors of workers: rung by the bell after a commit, and by the clock in case the bell was not heard."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from celery import shared_task
+
+from kernel.clock import now
+from kernel.timers import timer
+
+from . import services
+
+LIMIT = 500
+
+
+@shared_task(name="payments.apply_notifications", ignore_result=True)
+def apply_notifications(*, limit: int = LIMIT, **_later: object) -> int:
+    return services.apply_notifications(at=now(), limit=limit)
+
+
+@shared_task(name="payments.query_due", ignore_result=True)
+def query_due(*, limit: int = 50, **_later: object) -> int:
+    return services.run_query_ladder(at=now(), limit=limit)
+
+
+@shared_task(name="payments.send_refund", ignore_result=True)
+def send_refund(*, refund_id: int, **_later: object) -> None:
+    services.send_refund(refund_id=refund_id, at=now())
+
+
+@shared_task(name="payments.resolve_refunds", ignore_result=True)
+def resolve_refunds(*, limit: int = 50, **_later: object) -> int:
+    return services.resolve_refunds(at=now(), limit=limit)
+
+
+@timer(name="payments.apply_notifications", every=timedelta(seconds=5))
+def sweep_inbox(*, at: datetime, limit: int) -> int:
+    return services.apply_notifications(at=at, limit=limit)
+
+
+@timer(name="payments.query_due", every=timedelta(seconds=5))
+def climb_ladder(*, at: datetime, limit: int) -> int:
+    return services.run_query_ladder(at=at, limit=limit)
+
+
+@timer(name="payments.resolve_refunds", every=timedelta(seconds=10))
+def sweep_refunds(*, at: datetime, limit: int) -> int:
+    return services.resolve_refunds(at=at, limit=limit)
+
+
+@timer(name="payments.prune_bodies", every=timedelta(hours=1))
+def prune_bodies(*, at: datetime, limit: int) -> int:
+    return services.prune_bodies(at=at, limit=limit)

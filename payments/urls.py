@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from .views import pay, webhook
+
+urlpatterns = [
+    path("webhooks/<str:webhook_key>/", webhook.notify, name="webhook"),
+    path("pay/<str:token>/", pay.page, name="pay"),
+    path("pay/<str:token>/status", pay.status, name="pay_status"),
+    path("pay/<str:token>/start", pay.start, name="pay_start"),
+    path("pay/<str:token>/check", pay.check, name="pay_check"),
+    path("pay/<str:token>/return", pay.come_back, name="pay_return"),
+]

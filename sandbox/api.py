@@ -1,0 +1,220 @@
+"""The sandbox's own interface: JSON for tests and scripts, and the page at `/`."""
+
+from __future__ import annotations
+
+import json
+from sqlite3 import Row
+from typing import Any
+
+from sandbox import faults, notices
+from sandbox.alipay import console
+from sandbox.alipay.console import iso
+from sandbox.box import Box
+from sandbox.clock import beijing
+from sandbox.faults import CATALOGUE, Wish
+from sandbox.money import yuan
+from sandbox.pages import Markup, page, piece, pieces
+from sandbox.web import BadRequest, NotFound, Request, Response, redirect, reply
+
+SHOWN = 30
+
+
+def credentials(box: Box, request: Request) -> Response:
+    app_id = request.params.get("app_id", "")
+    account = box.accounts.get(app_id) if app_id else box.accounts.first
+    if account is None:
+        raise NotFound(app_id)
+    return reply({"alipay": account.credentials(public_url=box.options.public_url)})
+
+
+def accounts(box: Box, request: Request) -> Response:
+    return reply({"alipay": [_account(box, app_id) for app_id in box.accounts.known]})
+
+
+def new_account(box: Box, request: Request) -> Response:
+    return reply({"alipay": _account(box, box.accounts.add().app_id)}, status=201)
+
+
+def _account(box: Box, app_id: str) -> dict[str, str]:
+    return box.accounts.known[app_id].credentials(public_url=box.options.public_url)
+
+
+def catalogue(box: Box, request: Request) -> Response:
+    return reply([vars(fault) for fault in CATALOGUE])
+
+
+def controls(box: Box, request: Request) -> Response:
+    return reply([vars(control) for control in faults.switched_on(box)])
+
+
+def switch_on(box: Box, request: Request) -> Response:
+    """:raises BadRequest: if the fault is unknown or a value is none"""
+    wishes = request.json()
+    try:
+        count, executed = wishes.get("count"), wishes.get("executed")
+        wish = Wish(
+            fault=str(wishes.get("fault", "")).replace("-", "_"),
+            scope=str(wishes.get("scope", faults.EVERYWHERE)),
+            api=str(wishes.get("api") or ""),
+            value="" if wishes.get("value") is None else str(wishes["value"]),
+            percent=float(wishes.get("percent", 100)),
+            executed=None if executed is None else bool(executed),
+            count=None if count is None else int(count),
+        )
+        return reply(vars(faults.switch_on(box, wish)), status=201)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def switch_off(box: Box, request: Request, control_id: str = "") -> Response:
+    scope = request.params.get("scope", "")
+    return reply(
+        {"switched_off": faults.switch_off(box, scope=scope, control_id=int(control_id) if control_id else None)}
+    )
+
+
+def clock(box: Box, request: Request) -> Response:
+    now = box.clock.now()
+    return reply({"now": iso(now), "beijing": beijing(now), "offset_seconds": box.clock.offset})
+
+
+def put_clock(box: Box, request: Request) -> Response:
+    """:raises BadRequest: if neither `offset_seconds` nor `advance_seconds` is a number"""
+    wishes = request.json()
+    try:
+        if "advance_seconds" in wishes:
+            box.put_clock(offset=box.clock.offset + float(wishes["advance_seconds"]))
+        else:
+            box.put_clock(offset=float(wishes["offset_seconds"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRequest("Give offset_seconds or advance_seconds, a number.") from error
+    return clock(box, request)
+
+
+def status(box: Box, request: Request) -> Response:
+    """What a script polls to learn that everything has been sent."""
+    rows = box.store.all("SELECT state, COUNT(*) AS n FROM notification GROUP BY state")
+    return reply({"unfinished": notices.unfinished(box), "notifications": {row["state"]: row["n"] for row in rows}})
+
+
+def ledger(box: Box, request: Request) -> Response:
+    return reply({"alipay": console.ledger(box, app_id=request.params.get("app_id", ""))})
+
+
+def notifications(box: Box, request: Request) -> Response:
+    """Each notification with every sending and its answer; `?out_trade_no=`, `?state=` and `?after=ID` choose."""
+    chosen = request.params
+    sql = "SELECT * FROM notification WHERE ? IN ('', out_trade_no) AND ? IN ('', state) AND id > ? ORDER BY id"
+    after = request.number("after")
+    rows = box.store.all(sql, chosen.get("out_trade_no", ""), chosen.get("state", ""), after)
+    return reply([_notification(box, row) for row in rows])
+
+
+def _notification(box: Box, row: Row) -> dict[str, Any]:
+    sent = box.store.all("SELECT * FROM attempt WHERE notification_id = ? ORDER BY id", row["id"])
+    return {
+        **{name: row[name] for name in ("id", "app_id", "out_trade_no", "notify_id", "url", "state", "forge")},
+        "fields": json.loads(row["fields"]),
+        "faults": json.loads(row["faults"]),
+        "created_at": iso(row["created_at"]),
+        "due_at": iso(row["due_at"]) if row["state"] == notices.WAITING else None,
+        "attempts": [_attempt(attempt) for attempt in sent],
+    }
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    kept = {name: row[name] for name in ("number", "status", "answer", "error", "body")}
+    times = {"sent_at": iso(row["sent_at"]), "answered_at": iso(row["answered_at"])}
+    return kept | times | {"accepted": bool(row["accepted"])}
+
+
+def resend(box: Box, request: Request, notification_id: str) -> Response:
+    if not notices.resend(box, int(notification_id)):
+        raise NotFound(notification_id)
+    return reply({"resent": int(notification_id)}, status=202)
+
+
+def requests(box: Box, request: Request) -> Response:
+    """What merchants asked at the gateway, newest last: the method, and how it was refused if it was."""
+    rows = box.store.all(
+        "SELECT * FROM request WHERE ? IN ('', out_trade_no) ORDER BY id", request.params.get("out_trade_no", "")
+    )
+    return reply([dict(row) | {"at": iso(row["at"])} for row in rows])
+
+
+def home(box: Box, request: Request) -> Response:
+    language = request.language
+    options = [{"name": f.name, "label": f"{f.name} · {f.zh if language == 'zh' else f.en}"} for f in CATALOGUE]
+    return page(
+        "control",
+        language=language,
+        gateway_url=box.url("/gateway.do"),
+        app_ids=", ".join(box.accounts.known),
+        clock=beijing(box.clock.now()),
+        speed=f"{box.options.speed:g}",
+        fault_options=pieces("option", [dict(option) for option in options], language=language),
+        control_rows=_rows("control_row", _control_rows(box), language=language),
+        trade_rows=_rows("trade_row", _trade_rows(box), language=language),
+        notification_rows=_rows("notification_row", _notification_rows(box), language=language),
+    )
+
+
+def press(box: Box, request: Request) -> Response:
+    """A button on the page."""
+    pressed = request.params
+    todo = pressed.get("do", "")
+    if todo == "on":
+        count = pressed.get("count", "")
+        wish = Wish(
+            pressed.get("fault", ""),
+            scope=pressed.get("scope") or faults.EVERYWHERE,
+            value=pressed.get("value", ""),
+            count=int(count) if count.isdecimal() else None,
+        )
+        faults.switch_on(box, wish)
+    elif todo == "off":
+        faults.switch_off(box, control_id=request.number("id"))
+    elif todo == "resend":
+        notices.resend(box, request.number("id"))
+    elif todo == "clear":
+        faults.switch_off(box)
+    return redirect(f"/?lang={request.language}", status=303)
+
+
+def _rows(name: str, rows: list[dict[str, object]], *, language: str) -> Markup:
+    return pieces(name, rows, language=language) if rows else piece("no_rows", language=language)
+
+
+def _control_rows(box: Box) -> list[dict[str, object]]:
+    live = [control for control in faults.switched_on(box) if control.remaining != 0]
+    return [vars(control) | {"remaining": "∞" if control.remaining is None else control.remaining} for control in live]
+
+
+def _trade_rows(box: Box) -> list[dict[str, object]]:
+    rows = box.store.all("SELECT * FROM trade ORDER BY id DESC LIMIT ?", SHOWN)
+    return [
+        {
+            **{name: row[name] for name in ("code", "out_trade_no", "subject")},
+            "state_now": row["state"],
+            "total": yuan(row["total_fen"]),
+            "paid_yuan": yuan(row["paid_fen"]),
+            "refunded_yuan": yuan(row["refunded_fen"]),
+        }
+        for row in rows
+    ]
+
+
+def _notification_rows(box: Box) -> list[dict[str, object]]:
+    sql = (
+        "SELECT *, (SELECT answer || error FROM attempt WHERE notification_id = notification.id"
+        " ORDER BY id DESC LIMIT 1) AS said FROM notification ORDER BY id DESC LIMIT ?"
+    )
+    return [
+        {
+            **{name: row[name] for name in ("id", "out_trade_no")},
+            "state_now": row["state"],
+            "sends": row["attempts"],
+            "answered": (row["said"] or "—")[:40],
+        }
+        for row in box.store.all(sql, SHOWN)
+    ]

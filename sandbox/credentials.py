@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from sandbox.alipay.accounts import Accounts
+
+DEFAULT_URL = "http://127.0.0.1:8900"
+
+
+def ensure(state_dir: Path, *, seed: int | None = None, public_url: str = DEFAULT_URL) -> dict[str, dict[str, str]]:
+    """
+    Give the credentials of each gateway's first account, making them if the folder has none; needs no server.
+
+    :param seed: the same seed makes the same keys in any new folder; an existing folder keeps what it has
+    :param public_url: where the server will be found
+    """
+    return {"alipay": Accounts(state_dir, seed=seed).first.credentials(public_url=public_url.rstrip("/"))}

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox import dice
+from sandbox.box import Box
+
+EVERYWHERE = "all"
+# A merchant may not write = in a subject, and puts a blank for it: the value may follow either.
+TAG = re.compile(r"\[sim:([a-z0-9-]+)(?:@([a-z._]+))?(?:[= ]([^\]]*))?\]")
+Kind = Literal["call", "place", "refund", "notify", "bill", "world"]
+
+
+FORGERIES = ("corrupt", "other_key", "app_key", "sha1", "keep_sign_type", "unsigned")
+SECONDS = r"-?[0-9]{1,9}(\.[0-9]{1,3})?"
+COPIES = r"[1-9][0-9]{0,3}"
+FEN = r"-?[0-9]{1,9}"
+STATUS = r"50[0-8]"
+SUB_CODE = r"[A-Za-z][A-Za-z_.-]{2,60}"
+
+
+class WrongFault(ValueError):
+    """No fault has this name, or it takes no such value."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    kind: Kind
+    zh: str
+    en: str
+    value: str = ""  # used when none is given
+    pattern: str = ""  # what a value looks like; none: it takes no value
+    executed: bool = True  # for a call: does the gateway do what it was asked before it fails?
+
+    def takes(self, value: str) -> bool:
+        return not (self.pattern and value) or re.fullmatch(self.pattern, value, re.ASCII) is not None
+
+    def checked(self, value: str) -> str:
+        """:raises WrongFault: if the value makes no sense"""
+        if not self.takes(value):
+            raise WrongFault(f"{self.name} takes a value like {self.value!r}, not {value!r}.")
+        return value or self.value
+
+
+CATALOGUE = (
+    Fault("delay_answer", "call", "延迟应答（秒）", "answer late (seconds)", "3", SECONDS),
+    Fault("timeout", "call", "已执行，但超时不应答（秒）", "does it, then never answers (seconds)", "60", SECONDS),
+    Fault("hang_up", "call", "已执行，随即断开连接", "does it, then closes the connection"),
+    Fault("http_error", "call", "HTTP 5xx（状态码）", "HTTP 5xx (status)", "502", STATUS, executed=False),
+    Fault("system_error", "call", "20000 服务不可用", "20000 service unavailable", executed=False),
+    Fault("acq_system_error", "call", "已执行，应答 ACQ.SYSTEM_ERROR", "does it, answers ACQ.SYSTEM_ERROR"),
+    Fault(
+        "refuse",
+        "call",
+        "业务拒绝（错误码）",
+        "refuses (sub code)",
+        "ACQ.SELLER_BALANCE_NOT_ENOUGH",
+        SUB_CODE,
+        executed=False,
+    ),
+    Fault("bad_signature", "call", "应答签名错误", "answer with a wrong signature"),
+    Fault("unsigned_answer", "call", "应答没有签名", "answer without a signature"),
+    Fault("truncated_answer", "call", "应答被截断", "answer cut short"),
+    Fault(
+        "notify_before_answer", "place", "下单应答之前就付款并通知", "paid and notified before the create is answered"
+    ),
+    Fault("refund_stuck", "refund", "退款受理但资金未动", "refund accepted, no money moves"),
+    Fault("drop_notify", "notify", "不发送通知", "never send the notification"),
+    Fault("delay_notify", "notify", "延迟通知（秒）", "send the notification late (seconds)", "5", SECONDS),
+    Fault("duplicate_notify", "notify", "重复通知（份数）", "send copies (how many in all)", "2", COPIES),
+    Fault(
+        "reorder_notify",
+        "notify",
+        "排到下一条通知之后（最多等待秒数）",
+        "send after the next one (waits at most, s)",
+        "30",
+        SECONDS,
+    ),
+    Fault("forge_notify", "notify", "伪造签名（方式）", "forge the signature (how)", "corrupt", "|".join(FORGERIES)),
+    Fault("wrong_amount", "notify", "通知金额不符（相差分）", "another amount (difference in fen)", "1", FEN),
+    Fault("wrong_app_id", "notify", "通知中应用号不符", "another app id"),
+    Fault("wrong_seller", "notify", "通知中卖家号不符", "another seller"),
+    Fault("unknown_order", "notify", "通知中订单号未知", "an order nobody knows"),
+    Fault("stale_notify", "notify", "很旧的通知（天）", "an old notification (days)", "30", SECONDS),
+    Fault("wrong_charset", "notify", "声明的字符集与内容不符", "declares another charset"),
+    Fault("wrong_content_type", "notify", "内容类型不是表单", "is no form by its content type"),
+    Fault("notify_close", "notify", "关闭时也通知", "closing is notified too"),
+    Fault("bill_missing", "bill", "账单少一行", "a row missing in the statement"),
+    Fault("bill_extra", "bill", "账单多一行", "an extra row in the statement"),
+    Fault("bill_changed", "bill", "账单金额不符（相差分）", "a changed amount in the statement (fen)", "1", FEN),
+    Fault("bill_early", "bill", "当天即可下载账单", "the statement of today is ready"),
+    Fault("clock_skew", "world", "网关时钟偏差（秒）", "the gateway's clock is off (seconds)", "900", SECONDS),
+)
+FAULTS = {fault.name: fault for fault in CATALOGUE}
+
+
+@dataclass(frozen=True)
+class Control:
+    """A fault that is switched on, for one order or all."""
+
+    id: int
+    scope: str
+    fault: str
+    api: str
+    value: str
+    percent: float
+    executed: int
+    remaining: int | None  # None: until it is cleared
+    used: int
+    seen: int
+    source: str
+    created_at: float
+
+    @property
+    def seconds(self) -> float:
+        return float(self.value)
+
+    def covers(self, *, scope: str, api: str) -> bool:
+        return self.scope in {EVERYWHERE, scope} and (not self.api or api == self.api or api.endswith(f".{self.api}"))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks to go wrong."""
+
+    fault: str
+    scope: str = EVERYWHERE
+    api: str = ""
+    value: str = ""
+    percent: float = 100.0
+    executed: bool | None = None
+    count: int | None = None
+
+
+def switch_on(box: Box, wish: Wish, *, source: str = "api") -> Control:
+    """
+    Let something go wrong from now on.
+
+    :raises WrongFault: if there is no such fault, or the value makes no sense
+    """
+    fault = _named(wish.fault)
+    control_id = box.store.insert(
+        "control",
+        scope=wish.scope,
+        fault=fault.name,
+        api=wish.api,
+        value=fault.checked(wish.value),
+        percent=wish.percent,
+        executed=int(fault.executed if wish.executed is None else wish.executed),
+        remaining=wish.count,
+        source=source,
+        created_at=box.clock.now(),
+    )
+    return next(control for control in switched_on(box) if control.id == control_id)
+
+
+def switched_on(box: Box) -> list[Control]:
+    return [Control(**row) for row in box.store.all("SELECT * FROM control ORDER BY id")]
+
+
+def switch_off(box: Box, *, scope: str = "", control_id: int | None = None) -> int:
+    """Switch off one control, those of one scope, or all. A tag's stay known, so that it is not read twice."""
+    chosen = "(? = '' OR scope = ?) AND (? IS NULL OR id = ?)"
+    values = scope, scope, control_id, control_id
+    with box.store.transaction():
+        tagged = box.store.run(f"UPDATE control SET remaining = 0 WHERE source = 'tag' AND {chosen}", *values)  # noqa: S608
+        return tagged + box.store.run(f"DELETE FROM control WHERE source != 'tag' AND {chosen}", *values)  # noqa: S608
+
+
+def take(box: Box, kind: Kind, *, scope: str, api: str = "") -> list[Control]:
+    """The faults of a kind that strike now; each that has a count is counted down."""
+    with box.store.transaction():
+        return [
+            control
+            for control in _candidates(box, kind)
+            if control.covers(scope=scope, api=api) and _strikes(box, control)
+        ]
+
+
+def _candidates(box: Box, kind: Kind) -> Iterable[Control]:
+    rows = box.store.all("SELECT * FROM control WHERE remaining IS NULL OR remaining > 0 ORDER BY id")
+    return [control for control in (Control(**row) for row in rows) if FAULTS[control.fault].kind == kind]
+
+
+def _strikes(box: Box, control: Control) -> bool:
+    seen = control.seen + 1
+    strikes = dice.happens(box.seed, "control", control.id, seen, percent=control.percent)
+    remaining = control.remaining if control.remaining is None or not strikes else control.remaining - 1
+    box.store.change("control", control.id, seen=seen, used=control.used + strikes, remaining=remaining)
+    return strikes
+
+
+def read_tags(box: Box, *, subject: str, scope: str) -> None:
+    """Switch on what an order's subject asks for, once: `[sim:timeout@refund=30]`, `[sim:drop-notify]`."""
+    for name, api, value in TAG.findall(subject):
+        fault = FAULTS.get(name.replace("-", "_"))
+        known = "SELECT 1 FROM control WHERE source = 'tag' AND scope = ? AND fault = ? AND api = ?"
+        if fault and fault.takes(value) and not box.store.one(known, scope, fault.name, api):
+            count = 1 if fault.kind in {"call", "refund"} else None
+            switch_on(box, Wish(fault.name, scope=scope, api=api, value=value, count=count), source="tag")
+
+
+def skew(box: Box, *, scope: str) -> float:
+    """Seconds by which the gateway's clock is off just now."""
+    return sum(control.seconds for control in take(box, "world", scope=scope))
+
+
+def just_now(values: Mapping[str, object], *, scope: str) -> list[Control]:
+    """
+    Faults for one act only, that are switched on nowhere: name and value.
+
+    :raises WrongFault: if there is no such fault, or a value makes no sense
+    """
+    return [
+        Control(0, scope, name, "", _named(name).checked(str(value)), 100.0, 1, None, 0, 0, "act", 0.0)
+        for name, value in values.items()
+    ]
+
+
+def _named(name: str) -> Fault:
+    fault = FAULTS.get(name)
+    if fault is None:
+        raise WrongFault(f"No fault is called {name!r}. Known: {', '.join(FAULTS)}.")
+    return fault

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from kernel import counters
+from kernel.alerts import raise_alert
+from kernel.clock import now
+from kernel.models import Category
+from kernel.shop import shop
+from tests.desk import Desk, text
+from tests.factories import OrderFactory
+from tests.helpers import NOON, frozen
+
+pytestmark = pytest.mark.django_db
+FEW = 6 + 2  # for the numbers, and to know who asks
+
+
+class TestTheStartPage:
+    def test_leads_to_the_orders_that_wait(self) -> None:
+        OrderFactory.create_batch(2, category=Category.AWAITING_FULFILLMENT, ship_by=now() - timedelta(hours=1))
+        counters.recount_all(at=now())
+
+        page = text(Desk("owner").get("/admin/"))
+
+        assert 'href="/admin/orders/order/?category__exact=awaiting_fulfillment"' in page
+        assert "<b>2</b>" in page
+        assert "2 late" in page
+
+    def test_leads_to_what_went_wrong(self) -> None:
+        raise_alert(kind="timer", subject="x", severity="warning", text="It failed.", at=now())
+
+        assert 'href="/admin/kernel/alert/?open=yes"' in text(Desk("owner").get("/admin/"))
+
+    def test_shows_a_role_what_is_its_own(self) -> None:
+        raise_alert(kind="timer", subject="x", severity="warning", text="It failed.", at=now())
+
+        assert "/admin/kernel/alert/" not in text(Desk("support").get("/admin/"))
+
+    def test_compares_today_with_yesterday_until_now(self) -> None:
+        with frozen(NOON):
+            OrderFactory.create(total_fen=10_000, placed_at=NOON - timedelta(hours=1))
+            OrderFactory.create(total_fen=20_000, placed_at=NOON - timedelta(hours=25))
+            OrderFactory.create(total_fen=40_000, placed_at=NOON - timedelta(hours=23))  # later yesterday
+
+            page = text(Desk("owner").get("/admin/"))
+
+        assert "￥100.00" in page
+        assert "￥200.00" in page
+        assert "￥400.00" not in page
+
+    def test_costs_few_queries(self) -> None:
+        desk = Desk("owner")
+        OrderFactory.create_batch(20)
+        desk.get("/admin/")
+
+        with CaptureQueriesContext(connection) as asked:
+            desk.get("/admin/")
+
+        assert len(asked) <= FEW
+
+
+class TestTheFrame:
+    def test_carries_the_shops_name_at_once_when_it_changes(self) -> None:
+        desk, settings = Desk("owner"), shop()
+        desk.get("/admin/")
+        form = {"name": "张记茶行", "payment_minutes": 30, "reminder_minutes": 15, "ship_hours": 48}
+
+        desk.post(
+            f"/admin/kernel/shopsettings/{settings.pk}/change/",
+            {**form, "complete_days": 10, "retype_above_fen": "1000", "cap_support": "20.00"},
+        )
+
+        assert "张记茶行" in text(desk.get("/admin/"))
+        assert shop().refund_caps_fen == {"support": 2_000}
+
+    def test_says_that_the_shop_is_not_live(self) -> None:
+        assert "Test mode" in text(Desk("owner").get("/admin/"))
+
+    @pytest.mark.parametrize(("role", "shown"), [("owner", True), ("warehouse", False)])
+    def test_lists_only_pages_that_the_role_may_open(self, role: str, shown: bool) -> None:
+        assert ("/admin/kernel/auditentry/" in text(Desk(role).get("/admin/"))) is shown
+
+    def test_finds_orders_from_the_palette(self) -> None:
+        page = text(Desk("owner").get("/admin/search/?s=2026112&extended=1"))
+
+        assert "/admin/orders/order/?q=2026112" in page

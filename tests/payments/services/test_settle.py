@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db.models import Sum
+
+from payments.events import MoneyUnapplied, PaymentSucceeded
+from payments.gateways import Outcome
+from payments.models import LedgerEntry, LedgerLine, Payment, UnappliedMoney
+from payments.services import PaymentNotFound, settle
+from tests.factories import AccountFactory, PaymentFactory, report_on
+from tests.helpers import NOON, count_published
+
+pytestmark = pytest.mark.django_db
+
+Status = Payment.Status
+Reason = UnappliedMoney.Reason
+
+
+def tell(payment: Payment, *, outcome: Outcome = Outcome.SUCCEEDED, **facts: Any) -> Payment | UnappliedMoney:
+    return settle(report=report_on(payment, outcome=outcome, **facts), account_id=payment.account_id, at=NOON)
+
+
+def balance_fen(account: str) -> int:
+    lines = LedgerLine.objects.filter(account=account)
+    return lines.aggregate(fen=Sum("amount_fen"))["fen"] or 0
+
+
+class TestSettle:
+    def test_pays_the_order_once_however_often_it_is_told(self) -> None:
+        payment = PaymentFactory.create(order__total_fen=9_900)
+
+        assert [tell(payment) for _ in range(3)] == [payment] * 3
+
+        payment.order.refresh_from_db()
+        assert (payment.order.payment_status, payment.order.paid_fen) == ("paid", 9_900)
+        assert (payment.order.category, balance_fen("clearing")) == ("awaiting_fulfillment", 9_900)
+        assert count_published(PaymentSucceeded) == 1  # three reports, one event
+
+    @pytest.mark.parametrize("outcome", [it for it in Outcome if it is not Outcome.SUCCEEDED])
+    def test_pays_nothing_on_any_other_outcome(self, outcome: Outcome) -> None:
+        payment = PaymentFactory.create()
+
+        tell(payment, outcome=outcome)
+
+        payment.order.refresh_from_db()
+        assert (payment.order.payment_status, LedgerEntry.objects.count()) == ("unpaid", 0)
+
+    @pytest.mark.parametrize("amount_fen", [9_899, 9_901])
+    def test_keeps_another_amount_in_suspense_and_the_order_unpaid(self, amount_fen: int) -> None:
+        payment = PaymentFactory.create(order__total_fen=9_900)
+
+        kept = tell(payment, amount_fen=amount_fen)
+
+        payment.refresh_from_db()
+        payment.order.refresh_from_db()
+        assert isinstance(kept, UnappliedMoney)
+        assert (kept.reason, kept.proposed_action) == (Reason.OTHER_AMOUNT, "refund")
+        assert (payment.order.payment_status, -balance_fen("suspense")) == ("unpaid", amount_fen)
+        assert payment.status == Status.PENDING  # it did not collect what it asked for
+
+    def test_keeps_another_currency_in_suspense(self) -> None:
+        payment = PaymentFactory.create()
+
+        kept = tell(payment, currency="USD")
+
+        assert isinstance(kept, UnappliedMoney)
+        assert kept.reason == Reason.OTHER_CURRENCY
+
+    def test_makes_late_money_for_a_closed_order_somebodys_work_once(self) -> None:
+        payment = PaymentFactory.create(order__category="closed")
+
+        kept = [tell(payment), tell(payment)]
+
+        assert kept == [UnappliedMoney.objects.get(reason=Reason.ORDER_CLOSED)] * 2
+        assert (count_published(MoneyUnapplied), -balance_fen("suspense")) == (1, 9_900)
+        payment.refresh_from_db()
+        assert payment.status == Status.SUCCEEDED  # it did collect
+
+    def test_proposes_to_revive_an_order_whose_time_had_run_out_a_moment_before(self) -> None:
+        payment = PaymentFactory.create(order__category="closed", order__close_reason="payment_timeout")
+
+        kept = tell(payment)
+
+        assert isinstance(kept, UnappliedMoney)
+        assert kept.proposed_action == "revive"
+
+    def test_proposes_a_refund_where_the_customer_had_canceled(self) -> None:
+        payment = PaymentFactory.create(order__category="closed", order__close_reason="canceled_by_customer")
+
+        kept = tell(payment)
+
+        assert isinstance(kept, UnappliedMoney)
+        assert kept.proposed_action == "refund"
+
+    def test_books_the_first_of_two_successes_and_keeps_the_second(self) -> None:
+        first = PaymentFactory.create()
+        second = PaymentFactory.create(order=first.order, account=first.account)
+
+        tell(first)
+        kept = tell(second)
+
+        assert isinstance(kept, UnappliedMoney)
+        first.order.refresh_from_db()
+        assert (kept.reason, first.order.paid_fen) == (Reason.ALREADY_PAID, 9_900)
+        assert (balance_fen("clearing"), -balance_fen("suspense")) == (19_800, 9_900)
+
+    def test_keeps_a_second_trade_of_one_payment(self) -> None:
+        payment = PaymentFactory.create()
+        tell(payment)
+
+        kept = tell(payment, gateway_trade_no="T-again")
+
+        assert isinstance(kept, UnappliedMoney)
+        payment.refresh_from_db()
+        assert (kept.reason, payment.gateway_trade_no) == (Reason.ALREADY_PAID, f"T{payment.pk}")
+
+    def test_keeps_money_for_a_number_that_nobody_gave_out(self) -> None:
+        account, stranger = (
+            AccountFactory.create(),
+            PaymentFactory.build(pk=7, order=None, amount_fen=9_900, expires_at=NOON),
+        )
+
+        kept = [settle(report=report_on(stranger), account_id=account.pk, at=NOON) for _ in range(2)]
+
+        assert kept == [UnappliedMoney.objects.get(reason=Reason.PAYMENT_NOT_FOUND)] * 2
+
+    def test_takes_no_other_accounts_word_for_a_payment(self) -> None:
+        payment, other = PaymentFactory.create(), AccountFactory.create()
+
+        kept = settle(report=report_on(payment), account_id=other.pk, at=NOON)
+
+        payment.order.refresh_from_db()
+        assert isinstance(kept, UnappliedMoney)
+        assert (kept.reason, payment.order.paid_fen) == (Reason.PAYMENT_NOT_FOUND, 0)
+
+    def test_refuses_news_without_money_about_a_number_that_nobody_gave_out(self) -> None:
+        account, stranger = (
+            AccountFactory.create(),
+            PaymentFactory.build(pk=7, order=None, amount_fen=9_900, expires_at=NOON),
+        )
+
+        with pytest.raises(PaymentNotFound):
+            settle(report=report_on(stranger, outcome=Outcome.CLOSED), account_id=account.pk, at=NOON)
+
+    def test_adds_every_entry_up_to_nothing(self) -> None:
+        payment = PaymentFactory.create()
+        tell(payment)
+        tell(payment, gateway_trade_no="T-again")
+
+        sums = LedgerEntry.objects.annotate(fen=Sum("lines__amount_fen")).values_list("fen", flat=True)
+
+        assert list(sums) == [0, 0]
+
+
+S, O = Status, Outcome  # noqa: E741 - a table is read in columns
+TABLE = [  # from, told, to
+    (S.CREATED, O.PENDING, S.PENDING),
+    (S.CREATED, O.FAILED, S.FAILED),
+    (S.CREATED, O.CLOSED, S.CANCELED),
+    (S.CREATED, O.NOT_FOUND, S.CREATED),
+    (S.CREATED, O.UNKNOWN, S.UNKNOWN),
+    (S.CREATED, O.SUCCEEDED, S.SUCCEEDED),
+    (S.PENDING, O.PENDING, S.PENDING),
+    (S.PENDING, O.FAILED, S.FAILED),
+    (S.PENDING, O.CLOSED, S.CANCELED),
+    (S.PENDING, O.NOT_FOUND, S.PENDING),
+    (S.PENDING, O.UNKNOWN, S.UNKNOWN),
+    (S.PENDING, O.SUCCEEDED, S.SUCCEEDED),
+    (S.UNKNOWN, O.PENDING, S.PENDING),
+    (S.UNKNOWN, O.FAILED, S.FAILED),
+    (S.UNKNOWN, O.CLOSED, S.CANCELED),
+    (S.UNKNOWN, O.NOT_FOUND, S.UNKNOWN),
+    (S.UNKNOWN, O.SUCCEEDED, S.SUCCEEDED),
+    *((final, told, final) for final in (S.FAILED, S.CANCELED, S.EXPIRED) for told in O if told is not O.SUCCEEDED),
+    *((final, O.SUCCEEDED, S.SUCCEEDED) for final in (S.FAILED, S.CANCELED, S.EXPIRED)),
+    *((S.SUCCEEDED, told, S.SUCCEEDED) for told in O),
+]
+
+
+@pytest.mark.parametrize(("before", "told", "after"), TABLE)
+def test_moves_an_attempt_as_the_table_says(before: Status, told: Outcome, after: Status) -> None:
+    payment = PaymentFactory.create(status=before)
+
+    tell(payment, outcome=told)
+
+    payment.refresh_from_db()
+    assert payment.status == after

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from django.db.models import Sum
+
+from kernel.models import Alert
+from orders.models import Order
+from payments.gateways import Outcome
+from payments.models import LedgerLine, Payment, Refund, UnappliedMoney
+from payments.services import (
+    AlreadyResolved,
+    DoesNotFitOrder,
+    NoOrderNamed,
+    NotForThisOrder,
+    ReasonMissing,
+    Share,
+    request_refund,
+    resolve_unapplied,
+    send_refund,
+    settle,
+    take_ownership,
+)
+from tests.factories import AccountFactory, OrderFactory, PaymentFactory, UserFactory, report_on
+from tests.helpers import NOON, frozen
+from tests.payments.fakes import FakeBank
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    with frozen() as clock:
+        yield clock
+
+
+def kept(payment: Payment, **facts: Any) -> UnappliedMoney:
+    money = settle(report=report_on(payment, **facts), account_id=payment.account_id, at=NOON)
+    assert isinstance(money, UnappliedMoney)
+    return money
+
+
+def resolve(money: UnappliedMoney, action: str, **kwargs: Any) -> UnappliedMoney:
+    by = UserFactory.create(is_superuser=True)
+    return resolve_unapplied(unapplied_id=money.pk, action=action, reason="客户要货", by=by, at=NOON, **kwargs)
+
+
+def fen_of(account: str) -> int:
+    return LedgerLine.objects.filter(account=account).aggregate(fen=Sum("amount_fen"))["fen"] or 0
+
+
+def late_money() -> UnappliedMoney:
+    return kept(PaymentFactory.create(order__category="closed"))
+
+
+class TestTaking:
+    def test_makes_it_the_work_of_whoever_is_first(self) -> None:
+        money = late_money()
+        first, second = UserFactory.create_batch(2)
+
+        assert [take_ownership(unapplied_id=money.pk, by=by, at=NOON) for by in (first, second)] == [True, False]
+
+        money.refresh_from_db()
+        assert money.owner == first
+
+
+class TestReviving:
+    def test_pays_the_order_that_was_closed_a_moment_too_early(self) -> None:
+        money = late_money()
+
+        resolve(money, "revive")
+
+        order = Order.objects.get()
+        assert (order.category, order.payment_status, order.close_reason) == ("awaiting_fulfillment", "paid", "")
+        assert (fen_of("suspense"), fen_of("receivable")) == (0, -9_900)
+
+    def test_leaves_money_that_can_be_refunded_like_any_other(self, bank: FakeBank) -> None:
+        resolve(late_money(), "revive")
+
+        share = Share(amount_fen=100)
+        refund = request_refund(payment_id=Payment.objects.get().pk, share=share, reason="x", key="k", by=None, at=NOON)
+
+        assert send_refund(refund_id=refund.pk, at=NOON).status == "succeeded"
+
+    def test_closes_the_alert(self) -> None:
+        resolve(late_money(), "revive")
+
+        assert Alert.objects.get(kind="payments.unapplied").resolved_at == NOON
+
+
+class TestApplying:
+    def test_pays_an_order_with_money_that_named_none(self) -> None:
+        account = AccountFactory.create()
+        stranger = PaymentFactory.build(pk=7, order=None, amount_fen=9_900, expires_at=NOON, account=account)
+        money = kept(stranger)
+        order = OrderFactory.create(total_fen=9_900)
+
+        resolve(money, "apply", order_id=order.pk)
+
+        order.refresh_from_db()
+        assert (order.payment_status, Payment.objects.get().payment_no) == ("paid", stranger.payment_no)
+
+    def test_wants_to_know_the_order(self) -> None:
+        account = AccountFactory.create()
+        money = kept(PaymentFactory.build(pk=7, order=None, amount_fen=9_900, expires_at=NOON, account=account))
+
+        with pytest.raises(NoOrderNamed):
+            resolve(money, "apply")
+
+    def test_refuses_an_order_that_waits_for_less(self) -> None:
+        account = AccountFactory.create()
+        money = kept(PaymentFactory.build(pk=7, order=None, amount_fen=9_900, expires_at=NOON, account=account))
+
+        with pytest.raises(DoesNotFitOrder):
+            resolve(money, "apply", order_id=OrderFactory.create(total_fen=9_899).pk)
+
+    def test_refuses_another_sum_than_was_asked_for(self) -> None:
+        payment = PaymentFactory.create()
+
+        with pytest.raises(NotForThisOrder):
+            resolve(kept(payment, amount_fen=5_000), "apply")
+
+
+class TestRefunding:
+    def test_gives_the_money_back_out_of_suspense(self, bank: FakeBank) -> None:
+        money = late_money()
+
+        resolve(money, "refund")
+        refund = Refund.objects.get()
+        assert (fen_of("suspense"), fen_of("refunds_payable")) == (0, -9_900)
+        send_refund(refund_id=refund.pk, at=NOON)
+
+        refund.refresh_from_db()
+        payment, order = Payment.objects.get(), Order.objects.get()
+        assert (refund.status, payment.refunded_fen, order.refunded_fen) == ("succeeded", 9_900, 0)
+        assert (fen_of("clearing"), fen_of("refunds_payable")) == (0, 0)
+
+    @pytest.mark.parametrize("facts", [{"amount_fen": 5_000}, {"gateway_trade_no": "T-second"}])
+    def test_gives_back_what_came_and_counts_nothing_against_the_payment(
+        self, bank: FakeBank, facts: dict[str, Any]
+    ) -> None:
+        payment = PaymentFactory.create()
+        if "gateway_trade_no" in facts:
+            settle(report=report_on(payment), account_id=payment.account_id, at=NOON)
+        money = kept(payment, **facts)
+
+        resolve(money, "refund")
+        send_refund(refund_id=Refund.objects.get().pk, at=NOON)
+
+        payment.refresh_from_db()
+        request = bank.asked("refund")[0]
+        assert (request.amount_fen, request.total_fen) == (money.amount_fen, money.amount_fen)
+        assert request.gateway_trade_no == money.gateway_trade_no
+        assert (payment.refunded_fen, payment.refunding_fen, fen_of("suspense")) == (0, 0, 0)
+
+    def test_is_somebodys_work_again_when_the_refund_fails(self, bank: FakeBank) -> None:
+        bank.say("refund", Outcome.FAILED)
+        money = late_money()
+        resolve(money, "refund")
+
+        send_refund(refund_id=Refund.objects.get().pk, at=NOON)
+
+        money.refresh_from_db()
+        assert (money.resolved_at, fen_of("suspense")) == (None, -9_900)
+        resolve(money, "refund")
+        assert Refund.objects.count() == 2
+
+
+class TestResolving:
+    def test_happens_once(self) -> None:
+        money = late_money()
+        resolve(money, "revive")
+
+        with pytest.raises(AlreadyResolved):
+            resolve(money, "refund")
+
+    def test_wants_a_reason(self) -> None:
+        with pytest.raises(ReasonMissing):
+            resolve_unapplied(unapplied_id=late_money().pk, action="refund", reason=" ", by=None, at=NOON)
