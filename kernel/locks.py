@@ -33,7 +33,9 @@ def _postgresql(name: str) -> Iterator[bool]:
 
 @contextmanager
 def _mysql(name: str) -> Iterator[bool]:
-    key = f"backoffice.{sha256(name.encode()).hexdigest()[:32]}"
+    # such locks are the whole server's, which may hold the databases of other shops
+    database = str(connection.settings_dict["NAME"])
+    key = f"backoffice.{sha256(f'{database}.{name}'.encode()).hexdigest()[:32]}"
     is_mine = _ask("SELECT GET_LOCK(%s, 0)", key) == 1
     try:
         yield is_mine

@@ -21,8 +21,11 @@ def open_pay_page(shop: LiveShop, *, yuan: int = 99) -> dict[str, Any]:
 
 
 def status_key(shop: LiveShop, known: dict[str, Any]) -> str:
-    """What the page hears when it asks how things are: paid-0, waiting-7, …"""
-    key: str = shop.get(f"{known['pay_path']}status").json()["key"]
+    """What the page hears when it asks how things are: paid, waiting, …; nothing while the shop is down."""
+    answer = shop.get(f"{known['pay_path']}status")
+    if answer.status_code != httpx.codes.OK:
+        return ""
+    key: str = answer.json()["key"]
     return key.partition("-")[0]
 
 
