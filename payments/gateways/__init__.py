@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from .account import AccountConfig, AccountField, ConfigError, Environment, FieldKind
-from .base import Ack, ForgedNotification, Gateway, InboundRequest, UnknownKey, Unreadable, claim_problems
+from .base import (
+    Ack,
+    FetchedKey,
+    ForgedNotification,
+    Gateway,
+    InboundRequest,
+    Meter,
+    UnknownKey,
+    Unreadable,
+    Unsupported,
+    claim_problems,
+)
 from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from .checks import CheckResult, CheckStatus
 from .event import EventKind, GatewayEvent, Outcome
 from .redact import redact
 from .registry import GATEWAYS, UnknownGateway, gateway_class, gateway_for
+from .statement import (
+    Availability,
+    Movement,
+    StatementFile,
+    StatementLine,
+    StatementRequest,
+    UnreadableStatement,
+)
 from .transport import NetworkInTransaction, guard_no_transaction
 
 __all__ = [
@@ -16,6 +35,7 @@ __all__ = [
     "AccountConfig",
     "AccountField",
     "Ack",
+    "Availability",
     "Capabilities",
     "CheckResult",
     "CheckStatus",
@@ -23,20 +43,28 @@ __all__ = [
     "CreateRequest",
     "Environment",
     "EventKind",
+    "FetchedKey",
     "FieldKind",
     "ForgedNotification",
     "Gateway",
     "GatewayEvent",
     "InboundRequest",
+    "Meter",
+    "Movement",
     "NetworkInTransaction",
     "NextAction",
     "Outcome",
     "PaymentRef",
     "RefundRef",
     "RefundRequest",
+    "StatementFile",
+    "StatementLine",
+    "StatementRequest",
     "UnknownGateway",
     "UnknownKey",
     "Unreadable",
+    "UnreadableStatement",
+    "Unsupported",
     "claim_problems",
     "gateway_class",
     "gateway_for",

@@ -25,12 +25,20 @@ class FieldKind(StrEnum):
     DIGITS = "digits"
     PRIVATE_KEY = "private_key"
     PUBLIC_KEY = "public_key"
-    CERTIFICATE = "certificate"
+    CERTIFICATE = "certificate"  # one or several in PEM, the account's own first
+    PFX = "pfx"  # a key with its certificate, kept as base64 of the file
+    SECRET = "secret"  # noqa: S105 - words only the gateway and the merchant know
+    CHOICE = "choice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountField:
-    """One thing a merchant fills in. Forms are made from these; a secret one is written, never shown."""
+    """
+    One thing a merchant fills in. Forms are made from these; a secret one is written, never shown.
+
+    :param choices: of a CHOICE, (value, label); the first one is the default
+    :param only_in: modes in which it is asked for; empty: in all. The mode is the setting `mode`
+    """
 
     code: str
     label: Words
@@ -38,6 +46,14 @@ class AccountField:
     kind: FieldKind = FieldKind.TEXT
     secret: bool = False
     required: bool = True
+    choices: tuple[tuple[str, Words], ...] = ()
+    only_in: frozenset[str] = frozenset()
+
+    def is_asked(self, *, mode: str) -> bool:
+        return not self.only_in or mode in self.only_in
+
+
+MODE = "mode"  # the setting of gateways that can be set up in several ways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +62,8 @@ class AccountConfig:
     One gateway account, as its row says.
 
     :param settings: what is not secret, by field code
-    :param credentials: keys and secrets in clear, by field code
+    :param credentials: keys and secrets in clear, by field code; the newest of each, which signs
+    :param others: those still alive beside the newest, newest first: what the gateway signed with them still counts
     :param base_url: where a sandbox account's gateway is; empty means the gateway's usual address
     """
 
@@ -54,6 +71,12 @@ class AccountConfig:
     settings: Mapping[str, str]
     credentials: Mapping[str, str] = field(repr=False)
     base_url: str = ""
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    def all_of(self, code: str) -> tuple[str, ...]:
+        """Every value of a credential that is alive, newest first."""
+        newest = self.credentials.get(code, "")
+        return (*((newest,) if newest else ()), *self.others.get(code, ()))
 
 
 class ConfigError(DomainError):

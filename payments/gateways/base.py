@@ -1,20 +1,38 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import IO, ClassVar, Literal, Protocol
+
+from django.utils.translation import gettext_lazy as _
 
 from kernel.clock import now
 
-from .account import AccountConfig, AccountField, Words
+from .account import AccountConfig, AccountField, ConfigError, Words
 from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from .checks import CheckResult
 from .event import GatewayEvent
+from .statement import StatementFile, StatementLine, StatementRequest
 from .transport import Transport
 
 Clock = Callable[[], datetime]
+
+
+class Meter(Protocol):
+    """Counts what each key does, so that nobody retires one that is still in use."""
+
+    def __call__(self, *, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
+        """:param value: the key or certificate in clear, as the account holds it under the field code `kind`"""
+
+
+def no_meter(*, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
+    """Nobody counts."""
+
+
+class Unsupported(ConfigError):
+    text = _("%(label)s: this gateway has no such service.")
 
 
 class ForgedNotification(Exception):
@@ -38,6 +56,15 @@ class InboundRequest:
     headers: Mapping[str, str]
     body: bytes  # as received: a re-encoded body breaks the signature
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedKey:
+    """A key of the gateway's that it gave us itself, checked; `kind` is the code of a credential field."""
+
+    kind: str
+    value: str
+    serial: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +93,19 @@ class Gateway(ABC):
     SETTING_FIELDS: ClassVar[tuple[AccountField, ...]]
     CREDENTIAL_FIELDS: ClassVar[tuple[AccountField, ...]]
 
-    def __init__(self, *, config: AccountConfig, transport: Transport | None = None, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        *,
+        config: AccountConfig,
+        transport: Transport | None = None,
+        clock: Clock = now,
+        meter: Meter = no_meter,
+    ) -> None:
         """Any account may be built, even one set up wrongly: its first use or its self-check tells."""
         self.config = config
         self.transport = transport
         self.clock = clock
+        self.meter = meter
 
     @abstractmethod
     def account_claims(self) -> Mapping[str, str]:
@@ -142,3 +177,45 @@ class Gateway(ABC):
 
         :param online: also ask the gateway about a payment that does not exist, which proves both signatures
         """
+
+    def statement(self, *, request: StatementRequest) -> StatementFile:
+        """
+        Fetch the statement of a day.
+
+        :raises ConfigError: if the account is set up wrongly
+        """
+        raise Unsupported(field="contract", label=self.label)
+
+    def read_statement(self, *, file: IO[bytes]) -> Iterator[StatementLine]:
+        """
+        The movements of a statement as it was fetched or uploaded, one at a time: memory does not grow with it.
+
+        :param file: the whole file, still packed, seekable
+        :raises UnreadableStatement: at the first thing that is not as documented
+        """
+        raise Unsupported(field="contract", label=self.label)
+
+    def fetch_keys(self, *, serial: str = "") -> list[FetchedKey]:
+        """
+        Ask the gateway for the keys it signs with now; none if it gives none, or did not answer usably.
+
+        :param serial: of the key that is missed, where a notification named it
+        :raises ConfigError: if the account is set up wrongly
+        """
+        return []
+
+    def payer_login(self, *, return_url: str, state: str) -> str:
+        """
+        Where the customer's browser goes so that the wallet tells us who pays; it comes back with a `code`.
+
+        :raises ConfigError: if the account is set up wrongly, or the gateway has no such step
+        """
+        raise Unsupported(field="contract", label=self.label)
+
+    def payer_of(self, *, code: str) -> str:
+        """
+        Who pays, for `CreateRequest.payer_ref`; empty if the code is used up or no usable answer came.
+
+        :raises ConfigError: if the account is set up wrongly, or the gateway has no such step
+        """
+        raise Unsupported(field="contract", label=self.label)

@@ -12,7 +12,10 @@ from typing import Literal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """
-    :param methods: `qr` a code to scan, `page` a desktop browser, `wap` a phone's browser
+    :param methods: `qr` a code to scan, `page` a desktop browser, `wap` or `h5` a phone's browser, `jsapi` a page
+        inside the wallet's own app
+    :param asks_payer: of these, the ones that must be told who pays, see `Gateway.payer_login`
+    :param has_statements: whether the gateway gives statements to fetch and read
     :param refund_notifies_payment_url: news of refunds comes to the payment's own address
     :param confirm_by_query: a notified success counts only once a query says the same
     """
@@ -28,6 +31,8 @@ class Capabilities:
     confirm_by_query: bool
     max_refunds: int | None = None
     refund_window: timedelta | None = None
+    asks_payer: frozenset[str] = frozenset()
+    has_statements: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +41,20 @@ class NextAction:
     What the customer does next.
 
     :param data: of `qr` the text to draw, as `content`; of `redirect` the address, as `url`; of `form` its `url`
-        and the hidden fields
+        and the hidden fields, to be posted unchanged; of `jsapi` the arguments of the wallet's own call, as strings
     """
 
-    kind: Literal["qr", "redirect", "form", "none"] = "none"
+    kind: Literal["qr", "redirect", "form", "jsapi", "none"] = "none"
     data: Mapping[str, str] = field(default_factory=dict)
     expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """:param expires_at: when the gateway stops taking the money"""
+    """
+    :param expires_at: when the gateway stops taking the money
+    :param payer_ref: who pays, as `Gateway.payer_of` told; for methods that ask for it
+    """
 
     payment_no: str
     amount_fen: int
@@ -57,6 +65,7 @@ class CreateRequest:
     created_at: datetime
     return_url: str = ""
     client_ip: str = ""
+    payer_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,7 @@ class RefundRequest:
     :param refund_no: fixed and committed before the first call; a retry uses the same one
     :param total_fen: of the payment
     :param created_at: of the payment
+    :param requested_at: of the refund: fixed with its number, and part of its key at some gateways
     """
 
     refund_no: str
@@ -81,15 +91,20 @@ class RefundRequest:
     total_fen: int
     reason: str
     created_at: datetime
+    requested_at: datetime | None = None
     gateway_trade_no: str = ""
     notify_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRef:
-    """:param created_at: of the payment"""
+    """
+    :param created_at: of the payment
+    :param requested_at: of the refund, as in `RefundRequest`
+    """
 
     refund_no: str
     payment_no: str
     created_at: datetime
+    requested_at: datetime | None = None
     gateway_trade_no: str = ""

@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     PENDING = "pending"
     FAILED = "failed"
     CLOSED = "closed"
+    REQUIRES_ACTION = "requires_action"  # of a refund: it cannot reach the payer, and staff must say where it goes
     NOT_FOUND = "not_found"  # of a payment: not yet, for it may still be scanned; of a refund: send it again
     UNKNOWN = "unknown"  # a time-out, a 5xx, an answer badly signed: ask again, never assume
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from django.utils.translation import gettext_lazy as _
 
-from .account import AccountConfig, ConfigError, Environment
+from .account import AccountConfig, ConfigError
 from .alipay import AlipayGateway
-from .base import Gateway
+from .base import Gateway, Meter, no_meter
 
 GATEWAYS: dict[str, type[Gateway]] = {
     AlipayGateway.code: AlipayGateway,
@@ -30,23 +28,10 @@ def gateway_class(*, code: str) -> type[Gateway]:
     return GATEWAYS[code]
 
 
-def gateway_for(
-    *,
-    code: str,
-    settings: Mapping[str, str],
-    credentials: Mapping[str, str],
-    environment: str,
-    base_url: str = "",
-) -> Gateway:
+def gateway_for(*, code: str, config: AccountConfig, meter: Meter = no_meter) -> Gateway:
     """
     The gateway of one account. Wrong settings or keys are told by its first use, or by its self-check.
 
-    :param credentials: in clear
-    :param environment: `live` or `sandbox`
-    :param base_url: the gateway's address of a sandbox account
     :raises UnknownGateway: if there is none of this code
     """
-    config = AccountConfig(
-        environment=Environment(environment), settings=settings, credentials=credentials, base_url=base_url
-    )
-    return gateway_class(code=code)(config=config)
+    return gateway_class(code=code)(config=config, meter=meter)

@@ -16,9 +16,11 @@ from kernel.errors import DomainError
 from kernel.models import User
 
 from ..gateways import (
+    AccountConfig,
     CheckResult,
     CheckStatus,
     ConfigError,
+    Environment,
     FieldKind,
     Gateway,
     gateway_class,
@@ -162,13 +164,13 @@ def _unsealed(account: GatewayAccount, credentials: Iterable[Credential]) -> dic
 
 
 def _make(account: GatewayAccount, credentials: Mapping[str, str]) -> Gateway:
-    return gateway_for(
-        code=account.gateway,
+    config = AccountConfig(
+        environment=Environment(account.environment),
         settings={code: value for code, value in account.settings.items() if code != GATEWAY_URL},
         credentials=credentials,
-        environment=account.environment,
         base_url=account.settings.get(GATEWAY_URL, ""),
     )
+    return gateway_for(code=account.gateway, config=config)
 
 
 def _alive(account: GatewayAccount) -> QuerySet[Credential]:

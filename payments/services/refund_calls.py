@@ -149,6 +149,7 @@ def _ref(refund: Refund) -> RefundRef:
         refund_no=refund.gateway_refund_no or refund.refund_no,
         payment_no=source.payment_no,
         created_at=_asked_at(source),
+        requested_at=refund.created_at,
         gateway_trade_no=source.gateway_trade_no,
     )
 
@@ -162,6 +163,7 @@ def _request(refund: Refund) -> RefundRequest:
         total_fen=source.amount_fen,
         reason=refund.reason,
         created_at=_asked_at(source),
+        requested_at=refund.created_at,
         gateway_trade_no=source.gateway_trade_no,
         notify_url=notify_url(source.account),
     )

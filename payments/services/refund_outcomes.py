@@ -26,6 +26,7 @@ Status = Refund.Status
 FOLLOWS = {
     Outcome.PENDING: Status.PROCESSING,
     Outcome.UNKNOWN: Status.UNKNOWN,
+    Outcome.REQUIRES_ACTION: Status.REQUIRES_ACTION,
     Outcome.NOT_FOUND: Status.PROCESSING,  # not carried out yet: the same request goes out again
 }
 ENDS = {Outcome.FAILED: Status.FAILED, Outcome.CLOSED: Status.CANCELED}

@@ -2,18 +2,28 @@ from __future__ import annotations
 
 import pytest
 
-from payments.gateways import GATEWAYS, Gateway, UnknownGateway, gateway_class, gateway_for
+from payments.gateways import (
+    GATEWAYS,
+    AccountConfig,
+    Environment,
+    Gateway,
+    UnknownGateway,
+    gateway_class,
+    gateway_for,
+)
+
+EMPTY = AccountConfig(environment=Environment.LIVE, settings={}, credentials={})
 
 
 class TestGatewayFor:
     def test_makes_the_gateway_of_an_account(self) -> None:
-        gateway = gateway_for(code="alipay", settings={}, credentials={}, environment="live")
+        gateway = gateway_for(code="alipay", config=EMPTY)
 
         assert (type(gateway), gateway.code) == (GATEWAYS["alipay"], "alipay")
 
     def test_refuses_a_gateway_that_there_is_not(self) -> None:
         with pytest.raises(UnknownGateway, match="paypal"):
-            gateway_for(code="paypal", settings={}, credentials={}, environment="live")
+            gateway_for(code="paypal", config=EMPTY)
 
 
 @pytest.mark.parametrize("code", GATEWAYS)
@@ -28,7 +38,7 @@ class TestEveryGateway:
         assert all(str(field.label) and str(field.help) for field in fields)
 
     def test_can_be_asked_what_is_wrong_with_an_empty_account(self, code: str) -> None:
-        gateway: Gateway = gateway_for(code=code, settings={}, credentials={}, environment="live")
+        gateway: Gateway = gateway_for(code=code, config=EMPTY)
 
         problems = {check.code for check in gateway.self_check() if check.status == "error"}
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from kernel.clock import now
 
 from ..account import AccountConfig
-from ..base import Ack, Clock, Gateway, InboundRequest
+from ..base import Ack, Clock, Gateway, InboundRequest, Meter, no_meter
 from ..calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from ..checks import CheckResult
 from ..event import EventKind, GatewayEvent, Outcome
@@ -45,8 +45,15 @@ class AlipayGateway(Gateway):
     SETTING_FIELDS = (APP_ID, SELLER_ID)
     CREDENTIAL_FIELDS = (PRIVATE_KEY, ALIPAY_PUBLIC_KEY)
 
-    def __init__(self, *, config: AccountConfig, transport: Transport | None = None, clock: Clock = now) -> None:
-        super().__init__(config=config, transport=transport, clock=clock)
+    def __init__(
+        self,
+        *,
+        config: AccountConfig,
+        transport: Transport | None = None,
+        clock: Clock = now,
+        meter: Meter = no_meter,
+    ) -> None:
+        super().__init__(config=config, transport=transport, clock=clock, meter=meter)
         self.account = AlipayAccount(config)
         self.client = AlipayClient(account=self.account, transport=transport, clock=clock)
 
