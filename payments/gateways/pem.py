@@ -47,7 +47,7 @@ class Found:
 
 def identify(pasted: str) -> Found:
     """Say what a pasted text is. Header lines are not believed: people put the wrong ones around a key."""
-    title, body = _unwrap(pasted)
+    title, body = blocks(pasted)[0]
     if "OPENSSH" in title or body.startswith("ssh-"):
         return Found(shape=Shape.OPENSSH)
     if "ENCRYPTED" in title or "Proc-Type" in body:
@@ -56,19 +56,20 @@ def identify(pasted: str) -> Found:
     strange = STRANGE.search(body)
     if strange or not body:
         return Found(shape=Shape.UNREADABLE, strange=strange.group() if strange else "")
-    return _identify_der(_decode(body))
+    return _identify_der(decode(body))
 
 
-def _unwrap(pasted: str) -> tuple[str, str]:
-    """The title and the body of the first block; without header lines, the whole text is the body."""
+def blocks(pasted: str) -> list[tuple[str, str]]:
+    """The title and the body of each block; without header lines, the whole text is the one body."""
     plain = unicodedata.normalize("NFKC", pasted)  # full-width letters, digits, signs and blanks
     plain = "".join(character for character in plain if unicodedata.category(character) != "Cf")
-    block = BLOCK.search(DASHES.sub("--", plain))
-    return (block[1], block[2]) if block else ("", plain.strip())
+    found = [(block[1], block[2]) for block in BLOCK.finditer(DASHES.sub("--", plain))]
+    return found or [("", plain.strip())]
 
 
-def _decode(body: str) -> bytes:
-    body = body.rstrip("=")
+def decode(body: str) -> bytes:
+    """The bytes of base64 with line ends or without, padded or not; none if it is no base64."""
+    body = NOISE.sub("", body).rstrip("=")
     with suppress(ValueError):
         return b64decode(body + "=" * (-len(body) % 4), validate=True)
     return b""
@@ -79,7 +80,7 @@ def _identify_der(der: bytes) -> Found:
         found = _attempt(read, der)
         if found is not None:
             return found
-    return Found(shape=Shape.TRUNCATED if _is_cut_off(der) else Shape.UNREADABLE)
+    return Found(shape=Shape.TRUNCATED if is_cut_off(der) else Shape.UNREADABLE)
 
 
 def _attempt(read: Callable[[bytes], Found], der: bytes) -> Found | None:
@@ -127,7 +128,7 @@ def _names_its_algorithm(der: bytes) -> bool:
     return RSA_OID in der[:40]
 
 
-def _is_cut_off(der: bytes) -> bool:
+def is_cut_off(der: bytes) -> bool:
     """A DER sequence says how long it is."""
     if len(der) < 4 or der[0] != 0x30 or der[1] < 0x81 or der[1] > 0x84:
         return False
