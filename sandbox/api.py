@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from sqlite3 import Row
 from typing import Any
 
-from sandbox import faults, notices
-from sandbox.alipay import console
-from sandbox.alipay.console import iso
+from sandbox import faults, gateways, notices
 from sandbox.box import Box
-from sandbox.clock import beijing
+from sandbox.clock import beijing, iso
 from sandbox.faults import CATALOGUE, Wish
-from sandbox.money import yuan
+from sandbox.gateway import Gateway
 from sandbox.pages import Markup, page, piece, pieces
 from sandbox.web import BadRequest, NotFound, Request, Response, redirect, reply
 
@@ -20,23 +19,77 @@ SHOWN = 30
 
 
 def credentials(box: Box, request: Request) -> Response:
-    app_id = request.params.get("app_id", "")
-    account = box.accounts.get(app_id) if app_id else box.accounts.first
-    if account is None:
-        raise NotFound(app_id)
-    return reply({"alipay": account.credentials(public_url=box.options.public_url)})
+    """Of each gateway's first account; `?app_id=` (or a merchant's number) names another, `?gateway=` one gateway."""
+    name = request.params.get("app_id") or request.params.get("mchid") or ""
+    found = {gateway.code: name or gateway.accounts(box)[0] for gateway in gateways.chosen(request)}
+    told = {code: _account(box, code, known) for code, known in found.items() if known in _names(box, code)}
+    if not told:
+        raise NotFound(name)
+    return reply(told)
+
+
+def broken_sets(box: Box, request: Request) -> Response:
+    """Credentials with one fault each: every set there is, or with `?set=` that one of each gateway that has it."""
+    name = request.params.get("set", "")
+    account = request.params.get("app_id") or request.params.get("mchid") or ""
+    if not name:
+        listed = {
+            it.code: {key: {"zh": b.zh, "en": b.en} for key, b in it.broken.items()} for it in gateways.chosen(request)
+        }
+        return reply(listed)
+    told = {it.code: it.set_named(box, name, account=account) for it in gateways.chosen(request) if name in it.broken}
+    if not told:
+        raise NotFound(name)
+    return reply(told)
 
 
 def accounts(box: Box, request: Request) -> Response:
-    return reply({"alipay": [_account(box, app_id) for app_id in box.accounts.known]})
+    return reply(
+        {it.code: [_account(box, it.code, name) for name in it.accounts(box)] for it in gateways.chosen(request)}
+    )
 
 
 def new_account(box: Box, request: Request) -> Response:
-    return reply({"alipay": _account(box, box.accounts.add().app_id)}, status=201)
+    """At the gateway that is named, or at Alipay."""
+    gateway = gateways.chosen(request)[0]
+    name = gateway.add_account(box, request.json())
+    return reply({gateway.code: _account(box, gateway.code, name)}, status=201)
 
 
-def _account(box: Box, app_id: str) -> dict[str, str]:
-    return box.accounts.known[app_id].credentials(public_url=box.options.public_url)
+def _names(box: Box, code: str) -> list[str]:
+    return gateways.KNOWN[code].accounts(box)
+
+
+def _account(box: Box, code: str, name: str) -> dict[str, str]:
+    return gateways.KNOWN[code].credentials(box, name)
+
+
+def trade(box: Box, request: Request, number: str) -> Response:
+    """:raises NotFound: if no gateway knows this number"""
+    return _first_to_know(request, lambda gateway: gateway.trade(box, request, number))
+
+
+def act(box: Box, request: Request, number: str, action: str) -> Response:
+    """:raises NotFound: if no gateway knows this number, or its gateway no such action"""
+    return _first_to_know(request, lambda gateway: gateway.act(box, request, number, action))
+
+
+def _first_to_know(request: Request, ask: Callable[[Gateway], Response]) -> Response:
+    unknown = NotFound(request.path)
+    for gateway in gateways.chosen(request):
+        try:
+            return ask(gateway)
+        except NotFound as error:
+            unknown = error
+    raise unknown
+
+
+def bulk_create(box: Box, request: Request) -> Response:
+    return gateways.chosen(request)[0].bulk_create(box, request)
+
+
+def bulk_pay(box: Box, request: Request) -> Response:
+    return gateways.chosen(request)[0].bulk_pay(box, request)
 
 
 def catalogue(box: Box, request: Request) -> Response:
@@ -94,11 +147,16 @@ def put_clock(box: Box, request: Request) -> Response:
 def status(box: Box, request: Request) -> Response:
     """What a script polls to learn that everything has been sent."""
     rows = box.store.all("SELECT state, COUNT(*) AS n FROM notification GROUP BY state")
-    return reply({"unfinished": notices.unfinished(box), "notifications": {row["state"]: row["n"] for row in rows}})
+    todo = sum(gateway.unfinished(box) for gateway in gateways.KNOWN.values())
+    return reply(
+        {"unfinished": notices.unfinished(box) + todo, "notifications": {row["state"]: row["n"] for row in rows}}
+    )
 
 
 def ledger(box: Box, request: Request) -> Response:
-    return reply({"alipay": console.ledger(box, app_id=request.params.get("app_id", ""))})
+    """What each gateway's trades come to; `?app_id=` (or a merchant's number) chooses an account."""
+    account = request.params.get("app_id") or request.params.get("mchid") or ""
+    return reply({gateway.code: gateway.ledger(box, account) for gateway in gateways.chosen(request)})
 
 
 def notifications(box: Box, request: Request) -> Response:
@@ -124,6 +182,7 @@ def _notification(box: Box, row: Row) -> dict[str, Any]:
 
 def _attempt(row: Row) -> dict[str, Any]:
     kept = {name: row[name] for name in ("number", "status", "answer", "error", "body")}
+    kept["headers"] = json.loads(row["headers"])
     times = {"sent_at": iso(row["sent_at"]), "answered_at": iso(row["answered_at"])}
     return kept | times | {"accepted": bool(row["accepted"])}
 
@@ -149,7 +208,7 @@ def home(box: Box, request: Request) -> Response:
         "control",
         language=language,
         gateway_url=box.url("/gateway.do"),
-        app_ids=", ".join(box.accounts.known),
+        app_ids=", ".join(name for gateway in gateways.KNOWN.values() for name in gateway.accounts(box)),
         clock=beijing(box.clock.now()),
         speed=f"{box.options.speed:g}",
         fault_options=pieces("option", [dict(option) for option in options], language=language),
@@ -191,17 +250,8 @@ def _control_rows(box: Box) -> list[dict[str, object]]:
 
 
 def _trade_rows(box: Box) -> list[dict[str, object]]:
-    rows = box.store.all("SELECT * FROM trade ORDER BY id DESC LIMIT ?", SHOWN)
-    return [
-        {
-            **{name: row[name] for name in ("code", "out_trade_no", "subject")},
-            "state_now": row["state"],
-            "total": yuan(row["total_fen"]),
-            "paid_yuan": yuan(row["paid_fen"]),
-            "refunded_yuan": yuan(row["refunded_fen"]),
-        }
-        for row in rows
-    ]
+    rows = [row for gateway in gateways.KNOWN.values() for row in gateway.rows(box, SHOWN)]
+    return sorted(rows, key=lambda row: float(str(row["offered_at"])), reverse=True)[:SHOWN]
 
 
 def _notification_rows(box: Box) -> list[dict[str, object]]:

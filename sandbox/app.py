@@ -6,27 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from sandbox import api
-from sandbox.alipay import bill, cashier, console, gateway, notify
+from sandbox import api, gateways
 from sandbox.box import Box, Options
 from sandbox.clock import Clock
 from sandbox.courier import Answer, Courier, Letter, post
 from sandbox.faults import WrongFault
+from sandbox.gateway import NUMBER, Route
 from sandbox.pages import page
 from sandbox.web import BadRequest, NotFound, Request, Response, reply, send, text
 
 log = logging.getLogger("sandbox")
-NUMBER = r"(?P<number>[A-Za-z0-9_]{1,64})"
-ROUTES: tuple[tuple[str, str, Callable[..., Response]], ...] = (
-    ("GET|POST", r"/gateway\.do", gateway.serve),
-    ("GET", r"/alipay/cashier/(?P<code>[\w-]+)", cashier.show),
-    ("POST", r"/alipay/cashier/(?P<code>[\w-]+)", cashier.act),
-    ("GET", r"/alipay/cashier/(?P<code>[\w-]+)/(?P<standing>[a-z]+)", cashier.result),
-    ("GET", r"/alipay/bill/(?P<token>[\w-]+)", lambda box, request, token: bill.download(box, token)),
+OWN_ROUTES: tuple[Route, ...] = (
     ("GET", r"/", api.home),
     ("POST", r"/control", api.press),
     ("GET", r"/healthz", lambda box, request: text("ok")),
     ("GET", r"/sandbox/credentials\.json", api.credentials),
+    ("GET", r"/sandbox/credentials/broken\.json", api.broken_sets),
     ("GET", r"/sandbox/accounts", api.accounts),
     ("POST", r"/sandbox/accounts", api.new_account),
     ("GET", r"/sandbox/faults\.json", api.catalogue),
@@ -41,13 +36,14 @@ ROUTES: tuple[tuple[str, str, Callable[..., Response]], ...] = (
     ("GET", r"/sandbox/notifications\.json", api.notifications),
     ("POST", r"/sandbox/notifications/(?P<notification_id>[0-9]+)/resend", api.resend),
     ("GET", r"/sandbox/requests\.json", api.requests),
-    ("POST", r"/sandbox/trades/bulk_create", console.bulk_create),
-    ("POST", r"/sandbox/trades/bulk_pay", console.bulk_pay),
-    ("GET", rf"/sandbox/trades/{NUMBER}", console.trade),
-    ("POST", rf"/sandbox/trades/{NUMBER}/(?P<action>[a-z]+)", console.act),
+    ("POST", r"/sandbox/trades/bulk_create", api.bulk_create),
+    ("POST", r"/sandbox/trades/bulk_pay", api.bulk_pay),
+    ("GET", rf"/sandbox/trades/{NUMBER}", api.trade),
+    ("POST", rf"/sandbox/trades/{NUMBER}/(?P<action>[a-z]+)", api.act),
 )
+ROUTES = (*(route for gateway in gateways.KNOWN.values() for route in gateway.routes), *OWN_ROUTES)
 COMPILED = tuple((methods.split("|"), re.compile(path), serve) for methods, path, serve in ROUTES)
-SENDERS = {notify.GATEWAY: notify.SENDER}
+SENDERS = {gateway.code: gateway.sender for gateway in gateways.KNOWN.values()}
 
 
 @dataclass(frozen=True)

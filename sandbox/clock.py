@@ -31,6 +31,10 @@ def beijing_millis(at: float) -> str:
     return f"{beijing(at)}.{int(at * 1000) % 1000:03d}"
 
 
+def iso(at: float | None) -> str | None:
+    return None if at is None else moment(at).isoformat(timespec="milliseconds")
+
+
 def from_beijing(text: str) -> float:
     """
     Read `yyyy-MM-dd HH:mm:ss`, Beijing time.

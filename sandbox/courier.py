@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ class Letter:
     url: str
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,15 @@ OPENER = build_opener(ProxyHandler({}), _NoRedirect)
 
 def post(letter: Letter) -> Answer:
     """Send a notification over HTTP; what went wrong on the way is in the answer."""
-    headers = {"Content-Type": letter.content_type, "User-Agent": "Mozilla/4.0", "Connection": "close"}
+    headers = {
+        "User-Agent": "Mozilla/4.0",
+        **letter.headers,
+        "Content-Type": letter.content_type,
+        "Connection": "close",
+    }
     try:
         request = Request(letter.url, data=letter.body, headers=headers, method="POST")  # noqa: S310
-        with OPENER.open(request, timeout=PATIENCE) as response:
+        with OPENER.open(request, timeout=letter.patience) as response:
             return Answer(response.status, response.read(ANSWER_LIMIT).decode("utf-8", "replace"))
     except HTTPError as error:
         return Answer(error.code, error.read(ANSWER_LIMIT).decode("utf-8", "replace"))
@@ -125,7 +133,8 @@ class Courier:
         letter = sender.write(self.box, row)
         answer = self.post(letter)
         return notices.Attempt(
-            body=letter.body.decode("ascii", "replace"),
+            body=letter.body.decode("utf-8", "replace"),
+            headers=json.dumps(dict(letter.headers)),
             sent_at=sent_at,
             status=answer.status,
             answer=answer.text[:400],

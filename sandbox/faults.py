@@ -35,6 +35,7 @@ class Fault:
     value: str = ""  # used when none is given
     pattern: str = ""  # what a value looks like; none: it takes no value
     executed: bool = True  # for a call: does the gateway do what it was asked before it fails?
+    only: str = ""  # the one gateway that knows it; none: all do
 
     def takes(self, value: str) -> bool:
         return not (self.pattern and value) or re.fullmatch(self.pattern, value, re.ASCII) is not None
@@ -52,7 +53,9 @@ CATALOGUE = (
     Fault("hang_up", "call", "已执行，随即断开连接", "does it, then closes the connection"),
     Fault("http_error", "call", "HTTP 5xx（状态码）", "HTTP 5xx (status)", "502", STATUS, executed=False),
     Fault("system_error", "call", "20000 服务不可用", "20000 service unavailable", executed=False),
-    Fault("acq_system_error", "call", "已执行，应答 ACQ.SYSTEM_ERROR", "does it, answers ACQ.SYSTEM_ERROR"),
+    Fault(
+        "acq_system_error", "call", "已执行，应答 ACQ.SYSTEM_ERROR", "does it, answers ACQ.SYSTEM_ERROR", only="alipay"
+    ),
     Fault(
         "refuse",
         "call",
@@ -83,12 +86,12 @@ CATALOGUE = (
     Fault("forge_notify", "notify", "伪造签名（方式）", "forge the signature (how)", "corrupt", "|".join(FORGERIES)),
     Fault("wrong_amount", "notify", "通知金额不符（相差分）", "another amount (difference in fen)", "1", FEN),
     Fault("wrong_app_id", "notify", "通知中应用号不符", "another app id"),
-    Fault("wrong_seller", "notify", "通知中卖家号不符", "another seller"),
+    Fault("wrong_seller", "notify", "通知中卖家号不符", "another seller", only="alipay"),
     Fault("unknown_order", "notify", "通知中订单号未知", "an order nobody knows"),
     Fault("stale_notify", "notify", "很旧的通知（天）", "an old notification (days)", "30", SECONDS),
-    Fault("wrong_charset", "notify", "声明的字符集与内容不符", "declares another charset"),
+    Fault("wrong_charset", "notify", "声明的字符集与内容不符", "declares another charset", only="alipay"),
     Fault("wrong_content_type", "notify", "内容类型不是表单", "is no form by its content type"),
-    Fault("notify_close", "notify", "关闭时也通知", "closing is notified too"),
+    Fault("notify_close", "notify", "关闭时也通知", "closing is notified too", only="alipay"),
     Fault("bill_missing", "bill", "账单少一行", "a row missing in the statement"),
     Fault("bill_extra", "bill", "账单多一行", "an extra row in the statement"),
     Fault("bill_changed", "bill", "账单金额不符（相差分）", "a changed amount in the statement (fen)", "1", FEN),
@@ -171,19 +174,20 @@ def switch_off(box: Box, *, scope: str = "", control_id: int | None = None) -> i
         return tagged + box.store.run(f"DELETE FROM control WHERE source != 'tag' AND {chosen}", *values)  # noqa: S608
 
 
-def take(box: Box, kind: Kind, *, scope: str, api: str = "") -> list[Control]:
-    """The faults of a kind that strike now; each that has a count is counted down."""
+def take(box: Box, kind: Kind, *, scope: str, api: str = "", gateway: str = "alipay") -> list[Control]:
+    """The faults of a kind that strike now at a gateway; each that has a count is counted down."""
     with box.store.transaction():
         return [
             control
-            for control in _candidates(box, kind)
+            for control in _candidates(box, kind, gateway=gateway)
             if control.covers(scope=scope, api=api) and _strikes(box, control)
         ]
 
 
-def _candidates(box: Box, kind: Kind) -> Iterable[Control]:
+def _candidates(box: Box, kind: Kind, *, gateway: str) -> Iterable[Control]:
     rows = box.store.all("SELECT * FROM control WHERE remaining IS NULL OR remaining > 0 ORDER BY id")
-    return [control for control in (Control(**row) for row in rows) if FAULTS[control.fault].kind == kind]
+    known = {fault.name for fault in CATALOGUE if fault.kind == kind and fault.only in {"", gateway}}
+    return [control for control in (Control(**row) for row in rows) if control.fault in known]
 
 
 def _strikes(box: Box, control: Control) -> bool:

@@ -22,12 +22,16 @@ class Message:
     notify_id: str
     url: str
     charset: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, object]
     max_attempts: int
 
 
-def enqueue(box: Box, message: Message, controls: Sequence[Control] = ()) -> list[int]:
-    """Write a notification down to be sent, as often and as late as the faults say; the ids of its copies."""
+def enqueue(box: Box, message: Message, controls: Sequence[Control] = (), *, after: float = 0) -> list[int]:
+    """
+    Write a notification down to be sent, as often and as late as the faults say; the ids of its copies.
+
+    :param after: seconds until it is true
+    """
     values = {control.fault: control.value for control in controls}
     held = next((c.scope for c in controls if c.fault == "reorder_notify"), "")
     delay = max(float(values.get("delay_notify", 0)), float(values.get("reorder_notify", 0)))
@@ -41,7 +45,7 @@ def enqueue(box: Box, message: Message, controls: Sequence[Control] = ()) -> lis
             faults=json.dumps(values),
             state=DROPPED if "drop_notify" in values else WAITING,
             created_at=now,
-            due_at=now + delay,
+            due_at=now + after + delay,
             held=ANY_TRADE if held == "all" else held,
         )
         for _ in range(copies)
@@ -95,6 +99,7 @@ class Attempt:
     answer: str
     error: str
     accepted: bool
+    headers: str = "{}"
 
 
 def record(box: Box, row: Row, attempt: Attempt, *, gaps: Sequence[float]) -> None:

@@ -37,7 +37,7 @@ class Handler(WSGIRequestHandler):
     timeout = 30
 
     def get_environ(self) -> dict[str, object]:
-        return super().get_environ() | {"sandbox.hang_up": self._hang_up}
+        return super().get_environ() | {"sandbox.hang_up": self._hang_up, "sandbox.target": self.path}
 
     def _hang_up(self) -> None:
         self.connection.shutdown(socket.SHUT_RDWR)

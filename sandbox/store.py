@@ -31,7 +31,8 @@ CREATE INDEX IF NOT EXISTS notification_trade ON notification (out_trade_no);
 CREATE TABLE IF NOT EXISTS attempt (
     id INTEGER PRIMARY KEY, notification_id INTEGER NOT NULL REFERENCES notification (id),
     number INTEGER NOT NULL, sent_at REAL NOT NULL, answered_at REAL NOT NULL, status INTEGER NOT NULL,
-    answer TEXT NOT NULL, error TEXT NOT NULL, accepted INTEGER NOT NULL, body TEXT NOT NULL);
+    answer TEXT NOT NULL, error TEXT NOT NULL, accepted INTEGER NOT NULL, body TEXT NOT NULL,
+    headers TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX IF NOT EXISTS attempt_notification ON attempt (notification_id);
 CREATE TABLE IF NOT EXISTS control (
     id INTEGER PRIMARY KEY, scope TEXT NOT NULL, fault TEXT NOT NULL, api TEXT NOT NULL, value TEXT NOT NULL,
@@ -43,6 +44,7 @@ CREATE TABLE IF NOT EXISTS request (
 CREATE TABLE IF NOT EXISTS statement_link (
     token TEXT PRIMARY KEY, app_id TEXT NOT NULL, day TEXT NOT NULL, expires_at REAL NOT NULL);
 """
+ADDED = (("attempt", "headers", "TEXT NOT NULL DEFAULT '{}'"),)  # columns that an older file lacks
 Value = str | int | float | None
 
 
@@ -56,6 +58,12 @@ class Store:
         self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; " + SCHEMA)
         self.lock = RLock()
         self.depth = 0
+        self._add_columns()
+
+    def _add_columns(self) -> None:
+        for table, column, kind in ADDED:
+            if column not in {row["name"] for row in self.all(f"PRAGMA table_info({table})")}:
+                self.run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -37,6 +37,12 @@ class Request:
     body: bytes = b""
     content_type: str = ""
     languages: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)  # by lower-case name
+    sent_target: str = ""  # path and query exactly as they came over the wire
+
+    @property
+    def target(self) -> str:
+        return self.sent_target or self.path + (f"?{self.query}" if self.query else "")
 
     @classmethod
     def of(cls, environ: WSGIEnvironment) -> Request:
@@ -48,6 +54,8 @@ class Request:
             body=environ["wsgi.input"].read(length) if length else b"",
             content_type=environ.get("CONTENT_TYPE", ""),
             languages=environ.get("HTTP_ACCEPT_LANGUAGE", ""),
+            headers=_headers(environ),
+            sent_target=environ.get("sandbox.target", ""),
         )
 
     def pairs(self, *, charset: str = "utf-8") -> list[tuple[str, str]]:
@@ -102,6 +110,13 @@ class Request:
         asked = self.params.get("lang") or self.languages
         wishes = [wish.strip().lower() for wish in asked.split(",")]
         return next((wish[:2] for wish in wishes if wish.startswith(("zh", "en"))), "zh")
+
+
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    named = {
+        name.removeprefix("HTTP_"): value for name, value in environ.items() if name.startswith(("HTTP_", "CONTENT_"))
+    }
+    return {name.lower().replace("_", "-"): value for name, value in named.items()}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +9,7 @@ from secrets import randbelow, token_hex
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from sandbox import dice
+from sandbox.files import locked, write_secret
 from sandbox.keys import load_private, new_key, private_pem, public_pem
 
 FILE = "alipay-accounts.json"
@@ -70,7 +67,7 @@ class Accounts:
         self.path = state_dir / FILE
         self.known: dict[str, Account] = {}
         self.seed = ""
-        with _locked(state_dir):
+        with locked(state_dir):
             self._read()
             if not self.known:
                 self.seeded = seed is not None
@@ -85,7 +82,7 @@ class Accounts:
         return self.known.get(app_id)
 
     def add(self) -> Account:
-        with _locked(self.path.parent):
+        with locked(self.path.parent):
             self._read()
             return self._make()
 
@@ -101,17 +98,5 @@ class Accounts:
         account = Account.create(seed=f"{self.seed}:alipay:{number}" if self.seeded else None)
         self.known[account.app_id] = account
         accounts = [asdict(known) for known in self.known.values()]
-        written = self.path.with_suffix(".new")
-        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump({"seed": self.seed, "seeded": self.seeded, "accounts": accounts}, file, indent=1)
-        written.replace(self.path)
+        write_secret(self.path, {"seed": self.seed, "seeded": self.seeded, "accounts": accounts})
         return account
-
-
-@contextmanager
-def _locked(state_dir: Path) -> Iterator[None]:
-    """One process at a time: the demo's set-up and the server may start together."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

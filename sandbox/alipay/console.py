@@ -12,7 +12,7 @@ from sandbox.alipay.refunds import Refund, Wanted
 from sandbox.alipay.refusals import Refused
 from sandbox.alipay.trades import Order, Trade
 from sandbox.box import Box
-from sandbox.clock import moment
+from sandbox.clock import iso
 from sandbox.faults import Control
 from sandbox.money import fen
 from sandbox.web import BadRequest, NotFound, Request, Response, reply
@@ -83,10 +83,6 @@ def _describe_refund(refund: Refund) -> dict[str, object]:
         "reason": refund.reason,
         "done_at": iso(refund.done_at),
     }
-
-
-def iso(at: float | None) -> str | None:
-    return None if at is None else moment(at).isoformat(timespec="milliseconds")
 
 
 def ledger(box: Box, *, app_id: str = "") -> dict[str, object]:
