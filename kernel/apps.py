@@ -10,4 +10,4 @@ class KernelConfig(AppConfig):
     verbose_name = _("Ground")
 
     def ready(self) -> None:
-        autodiscover_modules("handlers", "tasks")  # of every app: who reacts to events, what the timers do
+        autodiscover_modules("handlers", "rules", "tasks")  # of every app

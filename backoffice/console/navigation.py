@@ -74,6 +74,7 @@ GROUPS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "payments.view_notification",
                 "payments:parked",
             ),
+            Item(_("Payment rules"), "rule", "kernel_rule_changelist", "kernel.view_rule"),
             Item(_("Ledger"), "balance", "payments_ledgerentry_changelist", "payments.view_ledgerentry"),
             Item(_("Payment methods"), "key", "payments_gatewayaccount_changelist", "payments.view_gatewayaccount"),
         ),

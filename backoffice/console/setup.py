@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.staff.matrix import Role
@@ -17,6 +19,7 @@ from customers import services as customers
 from kernel import audit
 from kernel.errors import DomainError
 from kernel.models import ShopSettings, User
+from kernel.rules import ensure_rules
 from kernel.shop import SHOP_ID, shop
 from orders import services as orders
 
@@ -34,6 +37,8 @@ def prepare_shop(*, at: datetime, name: str = "") -> None:
     customers.ensure_customer_types()
     orders.ensure_carriers()
     orders.ensure_default_workflows(at=at)
+    with translation.override(settings.LANGUAGE_CODE):  # names that staff read and change
+        ensure_rules()
     shop()
     if name:
         ShopSettings.objects.filter(pk=SHOP_ID).update(name=name)

@@ -3,6 +3,7 @@ from .counting import Counter, Heartbeat, OnceKey, Sequence
 from .events import Delivery, OutboxEvent
 from .jobs import Job, JobItem
 from .messaging import Alert, Message
+from .rules import Rule, RuleAction, RuleCondition, RuleRun
 from .shop import ShopSettings
 from .timers import ScheduleTick
 from .user import User
@@ -20,6 +21,10 @@ __all__ = [
     "Message",
     "OnceKey",
     "OutboxEvent",
+    "Rule",
+    "RuleAction",
+    "RuleCondition",
+    "RuleRun",
     "ScheduleTick",
     "Sequence",
     "ShopSettings",

@@ -17,7 +17,17 @@ from .letters import Contact, contact_of
 from .lines import DraftLine, LineIncomplete, NoGoods, NoSuchProduct, WrongQuantity
 from .locks import OrderNotFound, lock_order, lock_orders
 from .money import OrderIsClosed, RefundDoesNotAddUp, RefundExceedsShare, record_payment, record_refund
-from .moving import CannotMove, ClosesThroughGateway, OrderChanged, complete, move
+from .moving import (
+    CannotMove,
+    ClosesThroughGateway,
+    NoSuchWay,
+    OrderChanged,
+    check_way,
+    complete,
+    manual_ways,
+    move,
+    state_label,
+)
 from .notes import EmptyNote, NoteTooLong, add_note, set_flag, set_flags, set_staff_note, tag
 from .pricing import (
     AdjustmentTooLarge,
@@ -60,6 +70,7 @@ __all__ = [
     "NegativeAmount",
     "NoGoods",
     "NoSuchProduct",
+    "NoSuchWay",
     "NoWorkflow",
     "NoteTooLong",
     "NothingToShip",
@@ -84,6 +95,7 @@ __all__ = [
     "add_note",
     "carriers_by_name",
     "check_edit_guards",
+    "check_way",
     "close",
     "complete",
     "contact_of",
@@ -96,6 +108,7 @@ __all__ = [
     "find_carrier",
     "lock_order",
     "lock_orders",
+    "manual_ways",
     "move",
     "normalise_tracking_no",
     "quote",
@@ -111,6 +124,7 @@ __all__ = [
     "set_flags",
     "set_staff_note",
     "ship",
+    "state_label",
     "suggest_carrier",
     "tag",
     "timeline",

@@ -11,13 +11,14 @@ from kernel import audit
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError, VersionConflict
 from kernel.models import Category, Trigger, User
-from kernel.workflow import Occurrence, fire, graph_of
+from kernel.workflow import Occurrence, fire, graph_of, newest_version
 
 from ..events import OrderClosed, OrderCompleted
 from ..models import Order, OrderEvent
 from ..queries.flow import ORDERS
 from .announcing import announce
 from .locks import lock_order
+from .workflows import PAYMENT_ORDER
 
 
 class CannotMove(DomainError):
@@ -103,3 +104,30 @@ def _announce(order: Order) -> None:
         announce([order], OrderCompleted)
     elif order.is_closed:
         announce([order], OrderClosed)
+
+
+class NoSuchWay(DomainError):
+    text = _("The workflow of orders has no way on by hand named “%(given)s”.")
+
+
+def manual_ways() -> list[tuple[str, str]]:
+    """Code and name of every transition by hand that new orders can take, but for those that close an unpaid one."""
+    version = newest_version(PAYMENT_ORDER)
+    if version is None:
+        return []
+    graph = graph_of(version.pk)
+    ways = (it for it in graph.transitions if it.trigger == Trigger.MANUAL)
+    return [(it.code, f"{graph.states[it.source].label} → {graph.states[it.target].label}") for it in ways]
+
+
+def check_way(code: str) -> None:
+    """
+    :raises NoSuchWay: if new orders cannot be moved so
+    """
+    if code not in dict(manual_ways()):
+        raise NoSuchWay(given=code)
+
+
+def state_label(order: Order) -> str:
+    """The merchant's name of the state that an order is in."""
+    return graph_of(order.workflow_version_id).states[order.state].label

@@ -28,7 +28,7 @@ class EmptyNote(DomainError):
     text = _("Write the note first.")
 
 
-def set_flag(*, order_id: int, flag: str, by: User, at: datetime) -> Order:
+def set_flag(*, order_id: int, flag: str, by: User | None, at: datetime) -> Order:
     """Flag an order with a colour, or take the flag off with an empty one; an Order.Flag."""
     set_flags(order_ids=[order_id], flag=flag, by=by, at=at)
     return Order.objects.get(pk=order_id)
@@ -36,7 +36,7 @@ def set_flag(*, order_id: int, flag: str, by: User, at: datetime) -> Order:
 
 @retry_on_conflict
 @transaction.atomic
-def set_flags(*, order_ids: Iterable[int], flag: str, by: User, at: datetime) -> int:
+def set_flags(*, order_ids: Iterable[int], flag: str, by: User | None, at: datetime) -> int:
     """
     As `set_flag`, for many.
 
@@ -46,13 +46,13 @@ def set_flags(*, order_ids: Iterable[int], flag: str, by: User, at: datetime) ->
     orders = [order for order in lock_orders(order_ids=order_ids) if order.flag != flag]
     for order in orders:
         facts = {"flag": flag, "earlier": order.flag}
-        timeline.append(order=order, kind=OrderEvent.Kind.STAFF, code="flag_set", facts=facts, by=by, at=at)
+        timeline.append(order=order, kind=_kind(by), code="flag_set", facts=facts, by=by, at=at)
     return Order.objects.filter(pk__in=[order.pk for order in orders]).update(flag=flag)
 
 
 @retry_on_conflict
 @transaction.atomic
-def add_note(*, order_id: int, text: str, by: User, at: datetime) -> OrderEvent:
+def add_note(*, order_id: int, text: str, by: User | None, at: datetime) -> OrderEvent:
     """
     Write a note into the timeline, where it stays.
 
@@ -67,7 +67,7 @@ def add_note(*, order_id: int, text: str, by: User, at: datetime) -> OrderEvent:
 
 @retry_on_conflict
 @transaction.atomic
-def set_staff_note(*, order_id: int, text: str, by: User, at: datetime) -> Order:
+def set_staff_note(*, order_id: int, text: str, by: User | None, at: datetime) -> Order:
     """
     Replace the merchant note that the list shows; the timeline keeps the earlier one.
 
@@ -86,7 +86,7 @@ def set_staff_note(*, order_id: int, text: str, by: User, at: datetime) -> Order
 
 @retry_on_conflict
 @transaction.atomic
-def tag(*, order_id: int, add: Iterable[str] = (), remove: Iterable[str] = (), by: User, at: datetime) -> Order:
+def tag(*, order_id: int, add: Iterable[str] = (), remove: Iterable[str] = (), by: User | None, at: datetime) -> Order:
     """Put tags on an order and take others off, by name; a new name makes a new tag."""
     order = lock_order(order_id=order_id)
     have = set(order.tags.values_list("name", flat=True))
@@ -96,7 +96,7 @@ def tag(*, order_id: int, add: Iterable[str] = (), remove: Iterable[str] = (), b
     order.tags.remove(*Tag.objects.filter(name__in=gone))
     if wanted or gone:
         facts = {"added": sorted(wanted), "removed": sorted(gone)}
-        timeline.append(order=order, kind=OrderEvent.Kind.STAFF, code="tags_set", facts=facts, by=by, at=at)
+        timeline.append(order=order, kind=_kind(by), code="tags_set", facts=facts, by=by, at=at)
     return order
 
 
@@ -105,3 +105,7 @@ def _checked(text: str) -> str:
     if len(text) > NOTE_LENGTH:
         raise NoteTooLong(most=NOTE_LENGTH)
     return text
+
+
+def _kind(by: User | None) -> OrderEvent.Kind:
+    return OrderEvent.Kind.STAFF if by else OrderEvent.Kind.SYSTEM

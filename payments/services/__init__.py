@@ -18,6 +18,7 @@ from .accounts import (
 )
 from .applying import apply_notifications, replay
 from .attempts import PaymentNotFound
+from .automation import refund_rest, write_plainly
 from .books import Offender, check_books, count_stretches
 from .closing import (
     AttemptStillOpen,
@@ -134,6 +135,7 @@ __all__ = [
     "prune_bodies",
     "query_payment",
     "receive_notification",
+    "refund_rest",
     "release_for_edit",
     "remind",
     "replay",
@@ -148,4 +150,5 @@ __all__ = [
     "settle",
     "start_attempt",
     "take_ownership",
+    "write_plainly",
 ]

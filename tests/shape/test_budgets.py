@@ -12,6 +12,7 @@ DELIVERY_LOOPS = {
     "kernel/events/delivering.py": "a handler that fails parks its own delivery",
     "kernel/jobs.py": "a job that fails ends with a reason",
     "kernel/messages.py": "a letter that cannot be written is tried again",
+    "kernel/rules/running.py": "a rule that fails is recorded, and the next one runs",
     "kernel/timers.py": "a timer that fails leaves the others their turn",
     "payments/services/applying.py": "a notification that fails is parked, and the next one applied",
     "payments/services/refund_calls.py": "a refund whose call fails stays to be asked after",
