@@ -34,6 +34,11 @@ def resolve_refunds(*, limit: int = 50, **_later: object) -> int:
     return services.resolve_refunds(at=now(), limit=limit)
 
 
+@shared_task(name="payments.refresh_keys", ignore_result=True)
+def refresh_keys(*, limit: int = 50, **_later: object) -> int:
+    return services.refresh_keys(at=now(), limit=limit)
+
+
 @timer(name="payments.apply_notifications", every=timedelta(seconds=5))
 def sweep_inbox(*, at: datetime, limit: int) -> int:
     return services.apply_notifications(at=at, limit=limit)
@@ -52,3 +57,26 @@ def sweep_refunds(*, at: datetime, limit: int) -> int:
 @timer(name="payments.prune_bodies", every=timedelta(hours=1))
 def prune_bodies(*, at: datetime, limit: int) -> int:
     return services.prune_bodies(at=at, limit=limit)
+
+
+@timer(name="payments.refresh_keys", every=timedelta(minutes=1))
+def sweep_keys(*, at: datetime, limit: int) -> int:
+    """Those that are missed, and each half a day those of every gateway that gives them."""
+    return services.refresh_keys(at=at, limit=limit)
+
+
+@timer(name="payments.warn_of_expiry", every=timedelta(hours=1))
+def warn_of_expiry(*, at: datetime, limit: int) -> int:
+    return services.warn_of_expiry(at=at, limit=limit)
+
+
+@timer(name="payments.flush_key_use", every=timedelta(minutes=1))
+def flush_key_use(*, at: datetime, limit: int) -> int:
+    """What this process counted since a key's last busy moment."""
+    services.flush_counts()
+    return 0
+
+
+@timer(name="payments.prune_key_use", every=timedelta(hours=1))
+def prune_key_use(*, at: datetime, limit: int) -> int:
+    return services.prune_key_use(at=at, limit=limit)

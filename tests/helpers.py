@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import time_machine
@@ -15,8 +15,10 @@ from kernel import events, heartbeats, queue, sequences, timers
 from kernel.clock import now
 from kernel.events import Event
 from kernel.models import Delivery, Job, Message, OutboxEvent, ScheduleTick
+from payments.services import key_use
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # in Shanghai
+HOUR = timedelta(hours=1)
 ROUNDS = 30
 
 
@@ -114,5 +116,6 @@ def forget_process_state() -> None:
     """What a process remembers of the database, which every test empties."""
     sequences.forget_blocks()
     heartbeats.forget()
+    key_use.forget_counts()
     timers.forget()
     queue.ring_again()

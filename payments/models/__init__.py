@@ -1,4 +1,4 @@
-from .account import Credential, GatewayAccount
+from .account import AccountState, Credential, CredentialUse, GatewayAccount
 from .ledger import LedgerEntry, LedgerLine
 from .link import PayLink
 from .notification import Notification, NotificationRefusal
@@ -7,7 +7,9 @@ from .refund import Refund, RefundLine
 from .unapplied import UnappliedMoney
 
 __all__ = [
+    "AccountState",
     "Credential",
+    "CredentialUse",
     "GatewayAccount",
     "LedgerEntry",
     "LedgerLine",

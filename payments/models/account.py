@@ -50,13 +50,52 @@ class Credential(SealedRow):
     valid_from = models.DateTimeField(_("valid from"), null=True)
     valid_to = models.DateTimeField(_("valid to"), null=True)
     created_at = models.DateTimeField(_("created at"))
+    signs_from = models.DateTimeField(_("signs from"), null=True)  # empty: from the moment it was set
     retired_at = models.DateTimeField(_("retired at"), null=True)
+    warned_days = models.PositiveSmallIntegerField(_("last warning, days before"), null=True)  # of its expiry
 
     value = sealed_text("value_sealed")
 
     class Meta:
         verbose_name = _("credential")
         verbose_name_plural = _("credentials")
+        permissions = (("retire_credential", "Can retire keys of payment accounts"),)
 
     def __str__(self) -> str:
-        return f"{self.kind} …{self.tail}"
+        return f"{self.kind} …{self.tail}" if self.tail else self.kind
+
+
+class CredentialUse(models.Model):
+    """How often a key signed and verified within an hour. A crash may lose the counts of its last seconds."""
+
+    credential = models.ForeignKey(Credential, models.CASCADE, related_name="uses", verbose_name=_("credential"))
+    hour = models.DateTimeField(_("hour"), db_index=True)
+    signed = models.PositiveIntegerField(_("signed"), default=0)
+    verified = models.PositiveIntegerField(_("verified"), default=0)
+    last_at = models.DateTimeField(_("last at"))
+
+    class Meta:
+        verbose_name = _("use of a credential")
+        verbose_name_plural = _("uses of credentials")
+        constraints = (models.UniqueConstraint(fields=("credential", "hour"), name="credential_use_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.signed} + {self.verified}"
+
+
+class AccountState(models.Model):
+    """What was learnt about an account while it worked: which key it misses, and how far our clock is off."""
+
+    account = models.OneToOneField(GatewayAccount, models.CASCADE, related_name="state", primary_key=True)
+    keys_wanted = models.CharField(_("missing key"), max_length=64, blank=True)  # a stranger may have made it up
+    keys_asked_at = models.DateTimeField(_("keys asked for at"), null=True)
+    keys_fetched_at = models.DateTimeField(_("keys fetched at"), null=True)
+    clock_seconds = models.IntegerField(_("clock difference in seconds"), null=True)
+    clock_at = models.DateTimeField(_("clock compared at"), null=True)
+
+    class Meta:
+        verbose_name = _("state of a payment account")
+        verbose_name_plural = _("states of payment accounts")
+
+    def __str__(self) -> str:
+        return str(self.account_id)

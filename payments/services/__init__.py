@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from . import guards as _guards  # noqa: F401 - orders asks it before an edit
-from .accounts import (
-    AccountDraft,
-    AccountNotFound,
-    NoSuchField,
-    NoSuchMethod,
-    WrongSetup,
-    check_account,
-    gateway_of,
-    get_account,
-    notify_url,
-    save_account,
-    set_credential,
-)
+from .account_setup import AccountDraft, NoSuchChoice, NoSuchField, NoSuchMethod, WrongSetup, mode_of, save_account
+from .accounts import AccountNotFound, check_account, gateway_of, get_account, in_order, notify_url
 from .applying import apply_notifications, replay
 from .attempts import PaymentNotFound
 from .automation import refund_rest, write_plainly
@@ -29,7 +18,22 @@ from .closing import (
     finish_closing,
     release_for_edit,
 )
+from .credentials import (
+    ForceWithoutReason,
+    KeyInUse,
+    NewKey,
+    NoSuchCredential,
+    OnlyKey,
+    retire_credential,
+    set_credential,
+    set_credentials,
+)
+from .doctor import examine
+from .doctor_questions import Answer, answer_questions
 from .elsewhere import book_imported
+from .key_expiry import label_of, step_of, warn_of_expiry
+from .key_refresh import miss_key, refresh_account, refresh_keys
+from .key_use import Use, flush_counts, prune_key_use, uses_of
 from .links import LinkExpired, LinkNotFound, NoContact, create_link, open_link, pay_path, remind, send_link
 from .notifications import WebhookNotFound, receive_notification
 from .pruning import prune_bodies
@@ -78,13 +82,16 @@ __all__ = [
     "AccountDraft",
     "AccountNotFound",
     "AlreadyResolved",
+    "Answer",
     "Ask",
     "AttemptStillOpen",
     "CustomerIsPaying",
     "DoesNotFitOrder",
+    "ForceWithoutReason",
     "GatewayNotAnswering",
     "GatewayRefused",
     "GoodsAboveRest",
+    "KeyInUse",
     "KeyUsedOtherwise",
     "LineAboveRest",
     "LinesDoNotAddUp",
@@ -92,14 +99,18 @@ __all__ = [
     "LinkNotFound",
     "MethodNotAvailable",
     "MoneyStillUnapplied",
+    "NewKey",
     "NoContact",
     "NoOrderNamed",
+    "NoSuchChoice",
+    "NoSuchCredential",
     "NoSuchField",
     "NoSuchMethod",
     "NotForThisOrder",
     "NothingCollected",
     "NothingToRefund",
     "Offender",
+    "OnlyKey",
     "OrderIsClosing",
     "OrderJustPaid",
     "OrderNotPayable",
@@ -111,9 +122,11 @@ __all__ = [
     "RefundTooLate",
     "Share",
     "ShippingAboveRest",
+    "Use",
     "WebhookNotFound",
     "WrongSetup",
     "accounts_offering",
+    "answer_questions",
     "apply_notifications",
     "ask_refund",
     "ask_soon",
@@ -125,16 +138,25 @@ __all__ = [
     "close_order",
     "count_stretches",
     "create_link",
+    "examine",
     "finish_closing",
+    "flush_counts",
     "gateway_of",
     "get_account",
     "hear_about",
+    "in_order",
+    "label_of",
+    "miss_key",
+    "mode_of",
     "notify_url",
     "open_link",
     "pay_path",
     "prune_bodies",
+    "prune_key_use",
     "query_payment",
     "receive_notification",
+    "refresh_account",
+    "refresh_keys",
     "refund_rest",
     "release_for_edit",
     "remind",
@@ -142,13 +164,18 @@ __all__ = [
     "request_refund",
     "resolve_refunds",
     "resolve_unapplied",
+    "retire_credential",
     "run_query_ladder",
     "save_account",
     "send_link",
     "send_refund",
     "set_credential",
+    "set_credentials",
     "settle",
     "start_attempt",
+    "step_of",
     "take_ownership",
+    "uses_of",
+    "warn_of_expiry",
     "write_plainly",
 ]

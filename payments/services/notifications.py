@@ -30,6 +30,7 @@ from ..gateways import (
 )
 from ..models import GatewayAccount, Notification, NotificationRefusal
 from .accounts import gateway_of
+from .key_refresh import miss_key
 from .troubles import tell_config_error, tell_refused_messages
 
 logger = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ def facts_of(event: GatewayEvent) -> dict[str, Any]:
 def _refuse_unproved(account: GatewayAccount, gateway: Gateway, error: Exception, request: InboundRequest) -> Ack:
     match error:
         case UnknownKey():
+            miss_key(account=account, serial=error.serial, at=request.received_at)
             return _refuse(account, gateway, "unknown_key", 503, request)  # a resend finds the key refreshed
         case Unreadable():
             return _refuse(account, gateway, "unreadable", 422, request)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kernel import alerts
+from kernel.errors import DomainError
 from kernel.models import Alert
 
 from ..gateways import ConfigError
@@ -33,6 +34,21 @@ def tell_config_error(*, account: GatewayAccount, error: ConfigError, at: dateti
         severity=Severity.CRITICAL,
         text=text[:500],
         evidence={"field": error.field},
+        at=at,
+    )
+
+
+def tell_useless_key(*, account: GatewayAccount, error: DomainError, at: datetime) -> None:
+    """The gateway gave a key that this account cannot take; what it signs with it cannot be checked."""
+    with shop_language():
+        text = _("Payment account “%(account)s”: the gateway's new key cannot be kept: %(error)s")
+        text %= {"account": account, "error": error}
+    alerts.raise_alert(
+        kind="payments.useless_key",
+        subject=account.code,
+        severity=Severity.WARNING,
+        text=text[:500],
+        evidence={"error": type(error).__name__},
         at=at,
     )
 

@@ -113,14 +113,6 @@ class TestKeys:
         entry = AuditEntry.objects.get(action="payments.set_credential")
         assert entry.after.keys() == {"kind", "fingerprint"}
 
-    def test_retire_the_one_they_replace(self) -> None:
-        account = save()
-        first = give(account, "alipay_public_key", public(ALIPAYS))
-        give(account, "alipay_public_key", public(rsa.generate_private_key(public_exponent=65_537, key_size=2048)))
-
-        first.refresh_from_db()
-        assert (first.retired_at, Credential.objects.filter(retired_at=None).count()) == (NOON, 1)
-
     @pytest.mark.parametrize("order", [("private_key", "alipay_public_key"), ("alipay_public_key", "private_key")])
     def test_refuse_our_own_public_key_for_alipays_whichever_came_first(self, order: tuple[str, str]) -> None:
         account, values = save(), {"private_key": private(OURS), "alipay_public_key": public(OURS)}
