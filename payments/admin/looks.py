@@ -21,6 +21,8 @@ METHODS = {
     "qr": gettext_lazy("QR code"),
     "page": gettext_lazy("Computer web page"),
     "wap": gettext_lazy("Mobile web page"),
+    "h5": gettext_lazy("Mobile browser (H5)"),
+    "jsapi": gettext_lazy("Inside WeChat (JSAPI)"),
 }
 PAYMENT: dict[str, tuple[str, Tone]] = {
     Payment.Status.CREATED: ("○", "neutral"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 PRIVATE_FIELDS = (
-    "sign|signature|app_auth_token|auth_token|private_key|api_v3_key|apiv3_key|"
+    "sign|signature|paySign|app_auth_token|auth_token|access_token|private_key|api_v3_key|apiv3_key|app_secret|secret|"
     "buyer_logon_id|buyer_id|buyer_user_id|buyer_open_id|payer_ref|openid|seller_email|accNo|account_no"
 )
 PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL)

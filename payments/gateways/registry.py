@@ -7,9 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from .account import AccountConfig, ConfigError
 from .alipay import AlipayGateway
 from .base import Gateway, Meter, no_meter
+from .wechatpay import WechatpayGateway
 
 GATEWAYS: dict[str, type[Gateway]] = {
     AlipayGateway.code: AlipayGateway,
+    WechatpayGateway.code: WechatpayGateway,
 }
 
 

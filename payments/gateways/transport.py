@@ -81,17 +81,22 @@ def guard_no_transaction() -> None:
 
 
 class HttpTransport:
-    """:param address: the gateway's; requests go to its scheme, host and port alone"""
+    """
+    :param address: the gateway's; requests go to its scheme, host and port alone
+    :param max_bytes: of an answer, beyond which it is not taken
+    """
 
-    def __init__(self, *, address: str) -> None:
+    def __init__(self, *, address: str, max_bytes: int | None = None) -> None:
         self.origin = _origin(address)
+        self.max_bytes = max_bytes or MAX_ANSWER_BYTES
 
     def send(self, *, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
         guard_no_transaction()
         if _origin(url) != self.origin:
             raise HostNotAllowed(_origin(url))
         try:
-            return _exchange(_client(self.origin), method=method, url=url, headers=headers, content=content)
+            with _client(self.origin).stream(method, url, headers=dict(headers), content=content) as answer:
+                return _read(answer, max_bytes=self.max_bytes)
         except httpx.TimeoutException as error:
             raise TransportError("transport.timeout", type(error).__name__) from error
         except httpx.ConnectError as error:
@@ -100,17 +105,16 @@ class HttpTransport:
             raise TransportError("transport.broken", type(error).__name__) from error
 
 
-def _exchange(client: httpx.Client, *, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
+def _read(answer: httpx.Response, *, max_bytes: int) -> Response:
     deadline = monotonic() + TOTAL_SECONDS
     body = bytearray()
-    with client.stream(method, url, headers=dict(headers), content=content) as answer:
-        for chunk in answer.iter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise TransportError("transport.too_large", f"more than {MAX_ANSWER_BYTES} bytes")
-            if monotonic() > deadline:
-                raise TransportError("transport.timeout", f"unfinished after {TOTAL_SECONDS} s")
-        return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(body))
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > max_bytes:
+            raise TransportError("transport.too_large", f"more than {max_bytes} bytes")
+        if monotonic() > deadline:
+            raise TransportError("transport.timeout", f"unfinished after {TOTAL_SECONDS} s")
+    return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(body))
 
 
 _clients: dict[tuple[int, str], httpx.Client] = {}

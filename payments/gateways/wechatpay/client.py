@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from secrets import token_hex
+from time import monotonic
+
+import httpx
+
+from ..base import Clock, Meter
+from ..transport import HttpTransport, Response, Transport, TransportError
+from . import fields
+from .account import WechatpayAccount
+from .answer import Answer, read_answer
+from .codes import refuse_wrong_account
+from .platform import PlatformKeys
+from .signature import SCHEME, joined, sign
+
+logger = logging.getLogger(__name__)
+
+AGENT = "merchant-backoffice"  # WeChat Pay refuses requests without one
+
+
+class WechatpayClient:
+    """Signs, sends, verifies. Where no believable answer came, the answer says so: it is not trusted."""
+
+    def __init__(self, *, account: WechatpayAccount, transport: Transport | None, clock: Clock, meter: Meter) -> None:
+        self._account = account
+        self._transport = transport
+        self._clock = clock
+        self._meter = meter
+
+    def get(self, path: str, *, api: str) -> Answer:
+        """
+        :param path: with its query, each part of it quoted
+        :param api: a name for the log
+        :raises ConfigError: if the account is set up wrongly, by our own look at it or by WeChat Pay's
+        """
+        return self._call("GET", path, content=None, api=api)
+
+    def post(self, path: str, *, content: Mapping[str, object], api: str) -> Answer:
+        """
+        :raises ConfigError: if the account is set up wrongly, by our own look at it or by WeChat Pay's
+        """
+        return self._call("POST", path, content=content, api=api)
+
+    def ask(self, path: str) -> Response:
+        """
+        An answer as it came, believed in nothing yet: the one with the certificates that it is signed by.
+
+        :raises ConfigError: if the account is set up wrongly
+        :raises TransportError: if none came
+        """
+        return self._send("GET", httpx.URL(self._account.address + path), b"", transport=self._door())
+
+    def fetch(self, url: str, *, limit: int) -> Response:
+        """
+        A file at an address that WeChat Pay named; files are not signed, our question for them is.
+
+        :param limit: the size above which it is not taken
+        :raises ConfigError: if the account is set up wrongly
+        :raises TransportError: if none came
+        :raises HostNotAllowed: if the address is not this gateway's
+        """
+        door = self._transport or HttpTransport(address=self._account.address, max_bytes=limit)
+        return self._send("GET", httpx.URL(url), b"", transport=door)
+
+    def signed(self, *lines: str) -> str:
+        """
+        Our signature over some lines.
+
+        :raises ConfigError: if the account is set up wrongly
+        """
+        signature = sign(signed=joined(*lines), key=self._account.private_key)
+        self._meter(kind=fields.PRIVATE_KEY.code, value=self._account.private_key_text, act="sign")
+        return signature
+
+    def _call(self, method: str, path: str, *, content: Mapping[str, object] | None, api: str) -> Answer:
+        keys, url = self._account.platform_keys, httpx.URL(self._account.address + path)
+        body = b"" if content is None else json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        started = monotonic()
+        answer = self._exchange(method, url, body, keys=keys)
+        logger.info(
+            "payments.wechatpay.call api=%s status=%d code=%s request_id=%s ms=%d",
+            *(api, answer.status, answer.code, answer.request_id, (monotonic() - started) * 1000),
+        )
+        refuse_wrong_account(answer, at=self._clock())
+        return answer
+
+    def _exchange(self, method: str, url: httpx.URL, body: bytes, *, keys: PlatformKeys) -> Answer:
+        try:
+            response = self._send(method, url, body, transport=self._door())
+        except TransportError as error:
+            return Answer(fault=error.code, message=str(error))
+        answer = read_answer(response, keys=keys, at=self._clock())
+        if answer.signer is not None:
+            self._meter(kind=answer.signer.kind, value=answer.signer.text, act="verify")
+        return answer
+
+    def _send(self, method: str, url: httpx.URL, body: bytes, *, transport: Transport) -> Response:
+        """The address is made first, and path and query are signed exactly as they go over the wire."""
+        headers = {
+            "authorization": self._authorization(method, url.raw_path.decode("ascii"), body.decode()),
+            "accept": "application/json",
+            "user-agent": AGENT,
+            **({"content-type": "application/json"} if body else {}),
+            **self._wish(),
+        }
+        return transport.send(method=method, url=str(url), headers=headers, content=body)
+
+    def _door(self) -> Transport:
+        return self._transport or HttpTransport(address=self._account.address)
+
+    def _authorization(self, method: str, target: str, body: str) -> str:
+        signed_at, nonce = str(int(self._clock().timestamp())), token_hex(16).upper()
+        parts = {
+            "mchid": self._account.mchid,
+            "nonce_str": nonce,
+            "timestamp": signed_at,
+            "serial_no": self._account.serial_no,
+            "signature": self.signed(method, target, signed_at, nonce, body),
+        }
+        return f"{SCHEME} " + ",".join(f'{name}="{value}"' for name, value in parts.items())
+
+    def _wish(self) -> dict[str, str]:
+        """Asks for answers signed by the public key: whoever has certificates as well gets those otherwise."""
+        if self._account.mode != fields.PUBLIC_KEY_MODE:
+            return {}
+        return {"wechatpay-serial": self._account.public_key_id}
