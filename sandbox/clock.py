@@ -35,6 +35,10 @@ def iso(at: float | None) -> str | None:
     return None if at is None else moment(at).isoformat(timespec="milliseconds")
 
 
+def rfc3339(at: float) -> str:
+    return moment(at).isoformat(timespec="seconds")
+
+
 def from_beijing(text: str) -> float:
     """
     Read `yyyy-MM-dd HH:mm:ss`, Beijing time.

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sandbox.alipay.accounts import Accounts
+from sandbox.alipay.accounts import Accounts as AlipayAccounts
+from sandbox.wechatpay.accounts import Accounts as WechatpayAccounts
 
 DEFAULT_URL = "http://127.0.0.1:8900"
 
@@ -14,4 +15,8 @@ def ensure(state_dir: Path, *, seed: int | None = None, public_url: str = DEFAUL
     :param seed: the same seed makes the same keys in any new folder; an existing folder keeps what it has
     :param public_url: where the server will be found
     """
-    return {"alipay": Accounts(state_dir, seed=seed).first.credentials(public_url=public_url.rstrip("/"))}
+    url = public_url.rstrip("/")
+    return {
+        "alipay": AlipayAccounts(state_dir, seed=seed).first.credentials(public_url=url),
+        "wechatpay": WechatpayAccounts(state_dir, seed=seed).first.credentials(public_url=url),
+    }

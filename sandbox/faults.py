@@ -72,6 +72,17 @@ CATALOGUE = (
         "notify_before_answer", "place", "下单应答之前就付款并通知", "paid and notified before the create is answered"
     ),
     Fault("refund_stuck", "refund", "退款受理但资金未动", "refund accepted, no money moves"),
+    Fault(
+        "refund_delay",
+        "refund",
+        "退款到账时间（秒）",
+        "a refund takes this long (seconds)",
+        "60",
+        SECONDS,
+        only="wechatpay",
+    ),
+    Fault("refund_abnormal", "refund", "退款异常（ABNORMAL）", "the refund ends as ABNORMAL", only="wechatpay"),
+    Fault("refund_closed", "refund", "退款关闭（CLOSED）", "the refund ends as CLOSED", only="wechatpay"),
     Fault("drop_notify", "notify", "不发送通知", "never send the notification"),
     Fault("delay_notify", "notify", "延迟通知（秒）", "send the notification late (seconds)", "5", SECONDS),
     Fault("duplicate_notify", "notify", "重复通知（份数）", "send copies (how many in all)", "2", COPIES),
@@ -87,6 +98,13 @@ CATALOGUE = (
     Fault("wrong_amount", "notify", "通知金额不符（相差分）", "another amount (difference in fen)", "1", FEN),
     Fault("wrong_app_id", "notify", "通知中应用号不符", "another app id"),
     Fault("wrong_seller", "notify", "通知中卖家号不符", "another seller", only="alipay"),
+    Fault("wrong_mchid", "notify", "通知中商户号不符", "another merchant", only="wechatpay"),
+    Fault("wrong_currency", "notify", "通知中币种不符", "another currency", "USD", "[A-Z]{3}", only="wechatpay"),
+    Fault("wrong_event_type", "notify", "通知类型与内容不符", "an event type that does not fit", only="wechatpay"),
+    Fault("wrong_api_v3_key", "notify", "用别的 APIv3 密钥加密", "sealed with another APIv3 key", only="wechatpay"),
+    Fault("unknown_serial", "notify", "用未知证书签名", "signed by a certificate nobody knows", only="wechatpay"),
+    Fault("unpaid_notify", "notify", "通知中状态为未支付", "says that it is not paid", only="wechatpay"),
+    Fault("signtest", "notify", "签名探测（WECHATPAY/SIGNTEST/）", "a signature probe", only="wechatpay"),
     Fault("unknown_order", "notify", "通知中订单号未知", "an order nobody knows"),
     Fault("stale_notify", "notify", "很旧的通知（天）", "an old notification (days)", "30", SECONDS),
     Fault("wrong_charset", "notify", "声明的字符集与内容不符", "declares another charset", only="alipay"),
@@ -208,9 +226,9 @@ def read_tags(box: Box, *, subject: str, scope: str) -> None:
             switch_on(box, Wish(fault.name, scope=scope, api=api, value=value, count=count), source="tag")
 
 
-def skew(box: Box, *, scope: str) -> float:
+def skew(box: Box, *, scope: str, gateway: str = "alipay") -> float:
     """Seconds by which the gateway's clock is off just now."""
-    return sum(control.seconds for control in take(box, "world", scope=scope))
+    return sum(control.seconds for control in take(box, "world", scope=scope, gateway=gateway))
 
 
 def just_now(values: Mapping[str, object], *, scope: str) -> list[Control]:

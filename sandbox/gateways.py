@@ -5,8 +5,9 @@ from __future__ import annotations
 from sandbox.alipay.face import ALIPAY
 from sandbox.gateway import Gateway
 from sandbox.web import BadRequest, Request
+from sandbox.wechatpay.face import WECHATPAY
 
-KNOWN: dict[str, Gateway] = {gateway.code: gateway for gateway in (ALIPAY,)}
+KNOWN: dict[str, Gateway] = {gateway.code: gateway for gateway in (ALIPAY, WECHATPAY)}
 
 
 def chosen(request: Request) -> list[Gateway]:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
+from sandbox.wechatpay.schema import SCHEMA as WECHATPAY
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS trade (
@@ -55,7 +57,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self.connection.row_factory = sqlite3.Row
-        self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; " + SCHEMA)
+        self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; " + SCHEMA + WECHATPAY)
         self.lock = RLock()
         self.depth = 0
         self._add_columns()

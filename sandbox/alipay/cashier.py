@@ -25,7 +25,7 @@ def show(box: Box, request: Request, code: str) -> Response:
     trade = trades.begin(box, _trade(box, code))
     if trade.state != trades.WAITING:
         return _result(box, trade, _standing(trade), language=request.language)
-    return page("cashier", language=request.language, **_values(box, trade))
+    return page("cashier", language=request.language, **_values(box, trade, language=request.language))
 
 
 def act(box: Box, request: Request, code: str) -> Response:
@@ -104,11 +104,11 @@ def _result(box: Box, trade: Trade, standing: str, *, language: str) -> Response
         mark="✓" if good else "!",
         tone="good" if good else "bad",
         **values,
-        **_values(box, trade),
+        **_values(box, trade, language=language),
     )
 
 
-def _values(box: Box, trade: Trade) -> dict[str, object]:
+def _values(box: Box, trade: Trade, *, language: str) -> dict[str, object]:
     return {
         "amount": yuan(trade.charged_fen),
         "subject": trade.subject,
@@ -117,5 +117,5 @@ def _values(box: Box, trade: Trade) -> dict[str, object]:
         "buyer": trade.buyer_logon_id,
         "seller": box.accounts.known[trade.app_id].seller_email,
         "expires": beijing(trade.expires_at),
-        "code": trade.code,
+        "cashier": f"/alipay/cashier/{trade.code}?lang={language}",
     }

@@ -14,8 +14,8 @@ from sandbox.alipay.trades import Order, Trade
 from sandbox.box import Box
 from sandbox.clock import iso
 from sandbox.faults import Control
-from sandbox.money import fen
 from sandbox.web import BadRequest, NotFound, Request, Response, reply
+from sandbox.wishes import read_amount, required_amount
 
 Act = Callable[[Box, Trade, dict[str, Any]], list[int]]
 
@@ -120,7 +120,7 @@ def _place(box: Box, account: Account, order: dict[str, Any], wishes: dict[str, 
             product="alipay.trade.precreate",
             subject=order.get("subject", "订单"),
             body="",
-            total_fen=_required_amount(order),
+            total_fen=required_amount(order),
             notify_url=order.get("notify_url") or wishes.get("notify_url", ""),
             return_url="",
             passback_params="",
@@ -181,35 +181,13 @@ def _extra(found: Trade, wishes: dict[str, Any]) -> Sequence[Control]:
     return faults.just_now(values, scope=found.out_trade_no)
 
 
-def _amount(wishes: dict[str, Any]) -> int | None:
-    """`amount_fen` (int) or `amount` (yuan), also named `total_…`; None if neither is given."""
-    in_fen = wishes.get("amount_fen", wishes.get("total_fen"))
-    in_yuan = wishes.get("amount", wishes.get("total_amount"))
-    if in_fen is None and in_yuan is None:
-        return None
-    try:
-        amount = fen(str(in_yuan)) if in_fen is None else int(in_fen)
-    except (TypeError, ValueError):
-        amount = 0
-    if amount < 1:
-        raise BadRequest("Give an amount: amount_fen, a whole number of fen, or amount, yuan with two decimals.")
-    return amount
-
-
-def _required_amount(order: dict[str, Any]) -> int:
-    amount = _amount(order)
-    if amount is None:
-        raise BadRequest("total_fen or total_amount is missing.")
-    return amount
-
-
 def _scan(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
     trades.begin(box, found)
     return []
 
 
 def _pay(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
-    paid = trades.pay(box, found, amount_fen=_amount(wishes))
+    paid = trades.pay(box, found, amount_fen=read_amount(wishes))
     return notify.announce(box, paid, extra=_extra(found, wishes)) if wishes.get("notify", True) else []
 
 
@@ -225,7 +203,7 @@ def _finish(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
 
 def _refund(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
     """From the merchant's console, past the product; also lets go a refund that was stuck."""
-    amount_fen = _amount(wishes) or found.left_fen
+    amount_fen = read_amount(wishes) or found.left_fen
     number = str(wishes.get("out_request_no") or f"CONSOLE{len(refunds.of_trade(box, found.id)) + 1}")
     outcome = refunds.refund(box, found, Wanted(number, amount_fen, "console"))
     if not (outcome.moved and wishes.get("notify", True)):

@@ -9,6 +9,8 @@ import pytest
 from sandbox.alipay.accounts import FILE, Accounts
 from sandbox.app import Sandbox
 from sandbox.box import Options
+from sandbox.wechatpay.accounts import FILE as WECHATPAY_FILE
+from sandbox.wechatpay.accounts import Accounts as WechatpayAccounts
 
 from .merchant import Hands, Mailbox, Merchant
 
@@ -18,12 +20,14 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The accounts of seed 1; made once, for making keys takes time."""
     folder = tmp_path_factory.mktemp("seeded")
     Accounts(folder, seed=1)
-    return folder / FILE
+    WechatpayAccounts(folder, seed=1)
+    return folder
 
 
 @pytest.fixture
 def state_dir(tmp_path: Path, seeded: Path) -> Path:
-    shutil.copy(seeded, tmp_path / FILE)
+    for name in (FILE, WECHATPAY_FILE):
+        shutil.copy(seeded / name, tmp_path / name)
     return tmp_path
 
 
