@@ -18,6 +18,8 @@ class Capabilities:
     :param has_statements: whether the gateway gives statements to fetch and read
     :param refund_notifies_payment_url: news of refunds comes to the payment's own address
     :param confirm_by_query: a notified success counts only once a query says the same
+    :param repeats_codes: asked again under the same number, it gives the same code to scan; otherwise a code is given
+        once, and one whose answer was lost stays lost
     """
 
     methods: frozenset[str]
@@ -33,6 +35,7 @@ class Capabilities:
     refund_window: timedelta | None = None
     asks_payer: frozenset[str] = frozenset()
     has_statements: bool = False
+    repeats_codes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ def blocks(pasted: str) -> list[tuple[str, str]]:
 def decode(body: str) -> bytes:
     """The bytes of base64 with line ends or without, padded or not; none if it is no base64."""
     body = NOISE.sub("", body).rstrip("=")
+    body = body[:-1] if len(body) % 4 == 1 else body  # cut off where no byte ends
     with suppress(ValueError):
         return b64decode(body + "=" * (-len(body) % 4), validate=True)
     return b""

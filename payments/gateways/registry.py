@@ -12,6 +12,11 @@ from .wechatpay import WechatpayGateway
 GATEWAYS: dict[str, type[Gateway]] = {
     AlipayGateway.code: AlipayGateway,
     WechatpayGateway.code: WechatpayGateway,
+from .unionpay import UnionpayGateway
+
+GATEWAYS: dict[str, type[Gateway]] = {
+    AlipayGateway.code: AlipayGateway,
+    UnionpayGateway.code: UnionpayGateway,
 }
 
 
