@@ -7,15 +7,12 @@ from django.utils.translation import gettext_lazy as _
 from .account import AccountConfig, ConfigError
 from .alipay import AlipayGateway
 from .base import Gateway, Meter, no_meter
+from .unionpay import UnionpayGateway
 from .wechatpay import WechatpayGateway
 
 GATEWAYS: dict[str, type[Gateway]] = {
     AlipayGateway.code: AlipayGateway,
     WechatpayGateway.code: WechatpayGateway,
-from .unionpay import UnionpayGateway
-
-GATEWAYS: dict[str, type[Gateway]] = {
-    AlipayGateway.code: AlipayGateway,
     UnionpayGateway.code: UnionpayGateway,
 }
 
