@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
-import sys
-import venv
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
-from sandbox.testing import ROOT, RunningSandbox
+from sandbox.testing import RunningSandbox
 
+from .environments import CLIENTS, NOWHERE, install
 from .merchant import read_form
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
-
-CLIENTS = Path(__file__).parent / "clients"
-CACHE = ROOT / ".cache" / "clients"
-NOWHERE = "http://127.0.0.1:9/webhooks/key/"
-
-
-def install(name: str) -> Path:
-    """The Python of an environment that holds exactly what the client's lock file names; made once for each lock."""
-    lock = CLIENTS / f"{name}.lock"
-    home = CACHE / f"{name}-{sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]}"
-    python, ready = home / "bin" / "python", home / "ready"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    (CACHE / ".gitignore").write_text("*\n")
-    with (CACHE / ".lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not ready.exists():
-            venv.create(home, with_pip=True, clear=True)
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-            subprocess.run([*pip, "-r", str(lock)], check=True, timeout=300)
-            ready.touch()
-    return python
 
 
 @pytest.fixture(scope="module")

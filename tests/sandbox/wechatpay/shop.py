@@ -66,7 +66,7 @@ class Shop:
         self.mchid, self.appid = self.credentials["mchid"], self.credentials["appid"]
         self.wants = self.credentials["public_key_id"]
 
-    def keys(self) -> dict[str, RSAPublicKey]:
+    def known_keys(self) -> dict[str, RSAPublicKey]:
         """By serial, as the merchant's console shows them now."""
         told = self.ask("GET", f"/sandbox/credentials.json?mchid={self.mchid}")["wechatpay"]
         found: dict[str, Any] = {}
@@ -174,7 +174,7 @@ class Shop:
 
     def trusts(self, body: bytes, headers: Any) -> bool:
         """Whether WeChat Pay signed these bytes, with a key that the merchant knows."""
-        key = self.keys().get(headers.get("Wechatpay-Serial", ""))
+        key = self.known_keys().get(headers.get("Wechatpay-Serial", ""))
         text = f"{headers.get('Wechatpay-Timestamp')}\n{headers.get('Wechatpay-Nonce')}\n".encode() + body + b"\n"
         try:
             if key is None:
