@@ -69,11 +69,14 @@ def on_page(request: HttpRequest, order: Order) -> dict[str, object]:
 
 
 def is_live(order: Order, payments: list[Payment], refunds: list[Refund]) -> bool:
-    """Whether something may happen to the money without anybody here doing it."""
+    """
+    Whether something may happen to the money without anybody here doing it. What is left open of an order that is
+    paid is being closed, and nobody watches that.
+    """
     awaited = order.category == Category.PENDING_PAYMENT and not order.is_imported
     return (
         awaited
-        or any(payment.status in Payment.OPEN for payment in payments)
+        or any(payment.status in Payment.OPEN and not payment.closing for payment in payments)
         or any(refund.status in REFUNDS_UNDER_WAY for refund in refunds)
     )
 

@@ -74,7 +74,8 @@ class ResolveForm(forms.Form):
         super().__init__(*args, **options)
         chosen = self.fields["action"]
         assert isinstance(chosen, forms.ChoiceField)  # noqa: S101 - declared above
-        chosen.choices = [(code, _proposed(label, code == money.proposed_action)) for code, label in _open_to(money)]
+        proposed = services.proposal_now(money)
+        chosen.choices = [(code, _proposed(label, code == proposed)) for code, label in _open_to(money)]
 
     def clean_order_no(self) -> str:
         number: str = self.cleaned_data["order_no"].strip()
@@ -98,7 +99,7 @@ class Resolve(ObjectAction[UnappliedMoney]):
         return True
 
     def form(self, row: UnappliedMoney, request: HttpRequest, **given: Any) -> forms.Form:
-        initial = {"action": row.proposed_action, "order_no": row.order.order_no if row.order else ""}
+        initial = {"action": services.proposal_now(row), "order_no": row.order.order_no if row.order else ""}
         return ResolveForm(money=row, initial=initial, **given)
 
     def run(self, deed: Deed[UnappliedMoney]) -> object:
@@ -236,7 +237,7 @@ class UnappliedMoneyAdmin(InParts, FactsAdmin[UnappliedMoney]):
 
     @admin.display(description=gettext_lazy("proposed"))
     def proposal(self, row: UnappliedMoney) -> str:
-        return str(row.get_proposed_action_display())
+        return str((services.proposal_now(row) if row.resolved_at is None else Action(row.proposed_action)).label)
 
     @admin.display(description=gettext_lazy("owner"))
     def owner_cell(self, row: UnappliedMoney) -> object:

@@ -63,6 +63,7 @@ from .starting import (
     GatewayNotAnswering,
     GatewayRefused,
     MethodNotAvailable,
+    MoneyArrived,
     OrderIsClosing,
     OrderNotPayable,
     PaymentTimeOver,
@@ -77,6 +78,7 @@ from .suspense import (
     resolve_unapplied,
     take_ownership,
 )
+from .unapplied import proposal_now
 
 __all__ = [
     "AccountDraft",
@@ -98,6 +100,7 @@ __all__ = [
     "LinkExpired",
     "LinkNotFound",
     "MethodNotAvailable",
+    "MoneyArrived",
     "MoneyStillUnapplied",
     "NewKey",
     "NoContact",
@@ -151,6 +154,7 @@ __all__ = [
     "notify_url",
     "open_link",
     "pay_path",
+    "proposal_now",
     "prune_bodies",
     "prune_key_use",
     "query_payment",

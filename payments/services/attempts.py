@@ -8,7 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.errors import DomainError
 from kernel.events import publish
+from kernel.queue import after_commit
 from orders import services as orders
+from orders.models import Order
 
 from ..events import PaymentEnded
 from ..gateways import GatewayEvent, Outcome, PaymentRef
@@ -21,6 +23,7 @@ MOVES = {
     Outcome.UNKNOWN: Payment.Status.UNKNOWN,
 }  # not NOT_FOUND: until a customer scans, a gateway may not know a QR code that can still be paid
 WORDS_LENGTH = 300
+QUERY_TASK = "payments.query_due"
 
 
 class PaymentNotFound(DomainError):
@@ -77,6 +80,24 @@ def succeed(*, payment: Payment, report: GatewayEvent, at: datetime) -> None:
         payment.gateway_trade_no, payment.paid_at = report.gateway_trade_no, report.occurred_at or at
         payment.query_due_at = None
         payment.save(update_fields=["status", "gateway_trade_no", "paid_at", "query_due_at"])
+
+
+def spend(*, payment: Payment, words: str) -> None:
+    """Money came by it that is not what it asked for: it cannot collect any more, and holds nothing open."""
+    if payment.status in Payment.OPEN:
+        _move(payment, Payment.Status.FAILED, words=words)
+
+
+def close_others(*, order: Order, at: datetime) -> None:
+    """
+    Have the open attempts of an order that is paid closed at their gateways, after the commit, so that nobody pays
+    twice. The caller holds the order's lock. One that is paid all the same is unapplied money.
+    """
+    if order.due_fen:
+        return
+    others = Payment.objects.filter(order=order, closing=False).open()
+    if others.update(closing=True, query_due_at=at):
+        after_commit(QUERY_TASK)
 
 
 def ref_of(payment: Payment) -> PaymentRef:

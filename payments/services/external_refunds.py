@@ -10,6 +10,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from kernel import alerts
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
 from kernel.money import yuan
@@ -163,6 +164,7 @@ def _book_from_suspense(*, money_id: int, report: GatewayEvent, amount_fen: int,
         money.resolution, money.resolved_at = Action.REFUND, at
         money.resolution_note = refund.reason
         money.save(update_fields=["resolution", "resolved_at", "resolution_note"])
+        alerts.resolve(kind="payments.unapplied", subject=money.gateway_trade_no, at=at)
     _finish(refund, report, done, at=at)
 
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 from kernel.models import Category
 from orders.models import Order
 
-from ..gateways import EventKind, Outcome
-from ..models import GatewayAccount, Notification, Payment, UnappliedMoney
+from ..models import GatewayAccount, Payment
 from .starting import SHORTEST
+from .unapplied import has_money_on_hold
 
 
 class PayState(StrEnum):
@@ -70,7 +70,7 @@ def pay_page(*, order: Order, at: datetime) -> PayPage:
 def _state(order: Order, attempts: list[Payment], payment: Payment | None, *, at: datetime) -> PayState:
     if order.paid_fen and not order.due_fen and not order.is_closed:
         return PayState.PAID
-    if _has_money_on_hold(order, attempts):
+    if has_money_on_hold(order=order, payment_nos=[it.payment_no for it in attempts]):
         return PayState.CONFIRMING
     if order.is_closed:
         return PayState.CLOSED
@@ -102,13 +102,3 @@ def _is_over(order: Order, attempts: list[Payment], *, at: datetime) -> bool:
     if any(it.closing_reason and it.status in Payment.OPEN for it in attempts):
         return True
     return order.payment_due_at is not None and order.payment_due_at < at + SHORTEST
-
-
-def _has_money_on_hold(order: Order, attempts: list[Payment]) -> bool:
-    """Money in suspense, or a success in the inbox that is not applied yet."""
-    if UnappliedMoney.objects.filter(order=order, resolved_at=None).exists():
-        return True
-    states = (Notification.State.RECEIVED, Notification.State.PARKED)
-    told = Notification.objects.filter(payment_no__in=[it.payment_no for it in attempts], state__in=states)
-    news = told.filter(kind=EventKind.PAYMENT).values_list("facts", flat=True)
-    return any(facts.get("outcome") == Outcome.SUCCEEDED for facts in news)

@@ -20,6 +20,7 @@ from .attempts import WORDS_LENGTH
 from .journal import note
 from .refund_letters import tell_customer
 from .troubles import Severity, tell_refund
+from .unapplied import alert
 from .words import shop_language
 
 Status = Refund.Status
@@ -134,6 +135,7 @@ def _fail(refund: Refund, status: Refund.Status, *, words: str, at: datetime) ->
         refund.payment.save(update_fields=["refunding_fen"])
     if refund.unapplied is not None:
         UnappliedMoney.objects.filter(pk=refund.unapplied.pk).update(resolved_at=None, resolution="")
+        alert(money=refund.unapplied, at=at)  # it is somebody's work again
     facts = {"refund_no": refund.refund_no, "amount": yuan(refund.amount_fen), "words": words}
     if refund.order is not None:
         note(order=refund.order, code="refund_failed", facts=facts, at=at)

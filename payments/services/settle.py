@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kernel.events import publish
+from kernel.money import CNY, yuan
 from orders import services as orders
 
 from ..events import PaymentSucceeded
 from ..gateways import GatewayEvent, Outcome
 from ..models import Payment, UnappliedMoney
 from . import ledger
-from .attempts import follow, lock_payment, succeed
-from .unapplied import WRONG_SUM, Reason, find_unapplied, keep_unapplied, misfit
+from .attempts import close_others, follow, lock_payment, spend, succeed
+from .troubles import tell_other_sum
+from .unapplied import Reason, find_unapplied, keep_unapplied, misfit
+from .words import shop_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +57,41 @@ def judge(*, report: GatewayEvent, account_id: int, at: datetime) -> Settled:
         reason = Reason.PAYMENT_NOT_FOUND
         return Settled(keep_unapplied(report=report, account_id=account_id, reason=reason, at=at), told is not None)
     if ledger.has_collected(account_id=account_id, gateway_trade_no=report.gateway_trade_no):
-        kept = find_unapplied(account_id=account_id, gateway_trade_no=report.gateway_trade_no)
-        return Settled(kept or payment, told_before=True)
+        return Settled(_known(payment=payment, report=report, at=at), told_before=True)
     return Settled(_book(payment=payment, report=report, at=at))
 
 
 def _book(*, payment: Payment, report: GatewayEvent, at: datetime) -> Payment | UnappliedMoney:
     account_id, reason = payment.account_id, misfit(payment=payment, report=report)
-    if reason not in WRONG_SUM or _as_asked(payment, report):
+    if _as_asked(payment, report):
         succeed(payment=payment, report=report, at=at)  # it collected what it asked for, wanted or not
+    else:
+        spend(payment=payment, words=_other_sum(payment, report))
     if reason is not None:
         return keep_unapplied(report=report, account_id=account_id, reason=reason, payment=payment, at=at)
     ledger.collect_payment(payment=payment, gateway_trade_no=report.gateway_trade_no, at=at)
-    orders.record_payment(order_id=payment.order_id, amount_fen=report.amount_fen, at=at)
+    order = orders.record_payment(order_id=payment.order_id, amount_fen=report.amount_fen, at=at)
+    close_others(order=order, at=at)
     publish(PaymentSucceeded(payment_id=payment.pk, order_id=payment.order_id))
     return payment
 
 
+def _known(*, payment: Payment, report: GatewayEvent, at: datetime) -> Payment | UnappliedMoney:
+    """What a trade was booked as. Told of again with another sum, it is booked as it was, and somebody looks."""
+    kept = find_unapplied(account_id=payment.account_id, gateway_trade_no=report.gateway_trade_no)
+    booked_fen = kept.amount_fen if kept is not None else payment.amount_fen
+    if report.amount_fen not in (0, booked_fen):
+        tell_other_sum(trade_no=report.gateway_trade_no, booked_fen=booked_fen, told_fen=report.amount_fen, at=at)
+    return kept or payment
+
+
+def _other_sum(payment: Payment, report: GatewayEvent) -> str:
+    with shop_language():
+        return _("%(asked)s was asked for, and %(told)s came; it is kept as unapplied money.") % {
+            "asked": yuan(payment.amount_fen),
+            "told": yuan(report.amount_fen) if report.currency == CNY else f"{report.currency} {report.amount_fen}",
+        }
+
+
 def _as_asked(payment: Payment, report: GatewayEvent) -> bool:
-    return (report.currency, report.amount_fen) == ("CNY", payment.amount_fen)
+    return (report.currency, report.amount_fen) == (CNY, payment.amount_fen)

@@ -25,6 +25,7 @@ from .attempts import follow, lock_payment_by_id
 from .journal import note
 from .schedule import next_query_at
 from .troubles import tell_config_error
+from .unapplied import has_money_on_hold
 
 LIFETIME = timedelta(hours=2)  # as long as gateways let a code live
 SHORTEST = timedelta(seconds=30)  # nobody pays in less
@@ -36,6 +37,10 @@ class OrderNotPayable(DomainError):
 
 class OrderIsClosing(DomainError):
     text = _("Order %(order_no)s is being closed. If you still want it, ask the shop.")
+
+
+class MoneyArrived(DomainError):
+    text = _("Money for order %(order_no)s has arrived and is being checked. Please do not pay again.")
 
 
 class PaymentTimeOver(DomainError):
@@ -77,6 +82,7 @@ def start_attempt(*, order_id: int, ask: Ask, at: datetime) -> Payment:
     :return: the attempt, with what the customer does next in `next_action`
     :raises OrderNotPayable: if the order does not wait for money
     :raises OrderIsClosing: if its closing was asked for
+    :raises MoneyArrived: if money for it came that is not applied yet
     :raises PaymentTimeOver: if there is no time left
     :raises MethodNotAvailable: if no account offers the method, or the account is set up wrongly
     :raises GatewayNotAnswering: if the gateway gave no clear answer; asking again is safe
@@ -133,6 +139,9 @@ def _check_payable(order: Order, *, at: datetime) -> datetime:
         raise OrderNotPayable(order_no=order.order_no)
     if Payment.objects.filter(order=order).open().exclude(closing_reason="").exists():
         raise OrderIsClosing(order_no=order.order_no)
+    payment_nos = list(Payment.objects.filter(order=order).values_list("payment_no", flat=True))
+    if has_money_on_hold(order=order, payment_nos=payment_nos):
+        raise MoneyArrived(order_no=order.order_no)
     deadline = order.payment_due_at or at + timedelta(minutes=shop().payment_minutes)
     if deadline < at + SHORTEST:
         raise PaymentTimeOver(order_no=order.order_no)
@@ -156,6 +165,8 @@ def _ask_gateway(payment: Payment, ask: Ask, *, at: datetime) -> Payment:
         tell_config_error(account=payment.account, error=error, at=at)
         raise MethodNotAvailable from error
     payment = _note_answer(payment_id=payment.pk, event=event, action=action)
+    if payment.closing:
+        raise OrderNotPayable(order_no=payment.order.order_no)  # paid or given up while the gateway was asked
     if payment.next_action:
         return payment
     if event.outcome in (Outcome.FAILED, Outcome.CLOSED):
@@ -182,7 +193,7 @@ def _request(payment: Payment, ask: Ask) -> CreateRequest:
 def _note_answer(*, payment_id: int, event: GatewayEvent, action: NextAction) -> Payment:
     """A notification may have been faster than the answer: what is settled already stays as it is."""
     payment = lock_payment_by_id(payment_id=payment_id)
-    if action.kind != "none" and payment.status in Payment.OPEN:
+    if action.kind != "none" and payment.status in Payment.OPEN and not payment.closing:
         payment.next_action = {"kind": action.kind, "data": dict(action.data)}
         payment.save(update_fields=["next_action"])
     return follow(payment=payment, report=event)

@@ -21,6 +21,7 @@ from orders.models import Order
 from ..events import PaymentSucceeded
 from ..models import Payment, Refund, UnappliedMoney
 from . import ledger
+from .attempts import close_others
 from .external_refunds import left_in_suspense, lock_money
 from .journal import note
 from .refunding import ReasonMissing, RefundAboveCap, commission
@@ -38,7 +39,7 @@ class DoesNotFitOrder(DomainError):
 
 
 class NotForThisOrder(DomainError):
-    text = _("This money was not collected as asked for, so it cannot become an order's. Refund it instead.")
+    text = _("This sum is not what its order has left to pay, so it cannot become the order's. Refund it instead.")
 
 
 class NoOrderNamed(DomainError):
@@ -70,7 +71,7 @@ def resolve_unapplied(
     :raises AlreadyResolved: if it was dealt with
     :raises NoOrderNamed: if there is no order to apply it to
     :raises DoesNotFitOrder: if the order does not wait for such an amount
-    :raises NotForThisOrder: if it is another sum or currency than was asked for, or another order's
+    :raises NotForThisOrder: if it is another currency, another order's, or a sum that neither was asked for nor fits
     :raises RefundAboveCap: if the person may not refund so much
     :raises CannotRevive: if the order cannot come back
     """
@@ -106,7 +107,8 @@ def _apply(money: UnappliedMoney, *, order_id: int | None, at: datetime) -> None
     if order.category != Category.PENDING_PAYMENT or money.amount_fen > order.due_fen:
         raise DoesNotFitOrder(amount=yuan(money.amount_fen), order_no=order.order_no, due=yuan(order.due_fen))
     ledger.apply_unapplied(money=money, order_id=order.pk, at=at)
-    orders.record_payment(order_id=order.pk, amount_fen=money.amount_fen, at=at)
+    order = orders.record_payment(order_id=order.pk, amount_fen=money.amount_fen, at=at)
+    close_others(order=order, at=at)
     money.order, money.payment = order, payment
     publish(PaymentSucceeded(payment_id=payment.pk, order_id=order.pk))
 
@@ -116,8 +118,21 @@ def _payment_of(money: UnappliedMoney, order: Order, *, at: datetime) -> Payment
     payment = money.payment
     if payment is None:
         return _adopt(money, order, at=at)
-    if payment.gateway_trade_no != money.gateway_trade_no or payment.order_id != order.pk or money.currency != CNY:
+    if payment.order_id != order.pk or money.currency != CNY:
         raise NotForThisOrder
+    if payment.gateway_trade_no == money.gateway_trade_no:
+        return payment
+    if payment.status == Payment.Status.SUCCEEDED or money.amount_fen != order.due_fen:
+        raise NotForThisOrder
+    return _correct(payment, money)
+
+
+def _correct(payment: Payment, money: UnappliedMoney) -> Payment:
+    """It never collected what it asked for, but what its order costs now: it becomes a payment of that sum."""
+    payment.status, payment.amount_fen = Payment.Status.SUCCEEDED, money.amount_fen
+    payment.gateway_trade_no, payment.paid_at = money.gateway_trade_no, money.received_at
+    payment.query_due_at = None
+    payment.save(update_fields=["status", "amount_fen", "gateway_trade_no", "paid_at", "query_due_at"])
     return payment
 
 

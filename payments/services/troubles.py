@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from kernel import alerts
 from kernel.errors import DomainError
 from kernel.models import Alert
+from kernel.money import yuan
 
 from ..gateways import ConfigError
 from ..models import GatewayAccount
@@ -97,6 +98,21 @@ def tell_refund_silence(*, refund_no: str, at: datetime) -> None:
         text = _("Nobody knows what became of refund %(refund_no)s: the gateway gives no clear answer.")
         text %= {"refund_no": refund_no}
     tell_refund(refund_no=refund_no, text=text, at=at)
+
+
+def tell_other_sum(*, trade_no: str, booked_fen: int, told_fen: int, at: datetime) -> None:
+    """A gateway contradicts itself; what is booked first stays, until a person has looked."""
+    with shop_language():
+        text = _("The gateway told of trade %(trade_no)s with %(booked)s, and now with %(told)s. Compare its console.")
+        text %= {"trade_no": trade_no, "booked": yuan(booked_fen), "told": yuan(told_fen)}
+    alerts.raise_alert(
+        kind="payments.other_sum",
+        subject=trade_no,
+        severity=Severity.CRITICAL,
+        text=text,
+        evidence={"trade_no": trade_no, "booked_fen": booked_fen, "told_fen": told_fen},
+        at=at,
+    )
 
 
 def tell_silence(*, payment_no: str, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -14,8 +15,8 @@ from kernel.money import CNY, yuan
 from orders.models import Order
 
 from ..events import MoneyUnapplied
-from ..gateways import GatewayEvent
-from ..models import Payment, UnappliedMoney
+from ..gateways import EventKind, GatewayEvent, Outcome
+from ..models import Notification, Payment, UnappliedMoney
 from . import ledger
 from .journal import note
 from .words import shop_language
@@ -33,11 +34,28 @@ def misfit(*, payment: Payment, report: GatewayEvent) -> UnappliedMoney.Reason |
         return Reason.OTHER_AMOUNT
     if payment.order.is_closed:
         return Reason.ORDER_CLOSED
-    if payment.status == Payment.Status.SUCCEEDED or report.amount_fen > payment.order.due_fen:
+    if payment.status == Payment.Status.SUCCEEDED or payment.order.due_fen == 0:
         return Reason.ALREADY_PAID
-    if payment.withdrawn_at is not None and report.amount_fen != payment.order.due_fen:
-        return Reason.OTHER_AMOUNT  # an old code, paid after the price was changed
+    if report.amount_fen > payment.order.due_fen:
+        return Reason.ALREADY_PAID if payment.order.paid_fen else Reason.OTHER_AMOUNT
+    if report.amount_fen < payment.order.due_fen and _is_old(payment):
+        return Reason.OTHER_AMOUNT
     return None
+
+
+def _is_old(payment: Payment) -> bool:
+    """It is not offered any more: the price may have been changed since it asked."""
+    return payment.withdrawn_at is not None or payment.status not in Payment.OPEN
+
+
+def has_money_on_hold(*, order: Order, payment_nos: Sequence[str]) -> bool:
+    """Money of an order in suspense, or a success of one of its attempts in the inbox that is not applied yet."""
+    if UnappliedMoney.objects.filter(order=order, resolved_at=None).exists():
+        return True
+    states = (Notification.State.RECEIVED, Notification.State.PARKED)
+    told = Notification.objects.filter(payment_no__in=payment_nos, state__in=states)
+    news = told.filter(kind=EventKind.PAYMENT).values_list("facts", flat=True)
+    return any(facts.get("outcome") == Outcome.SUCCEEDED for facts in news)
 
 
 @transaction.atomic
@@ -66,13 +84,15 @@ def keep_unapplied(
             "amount_fen": report.amount_fen,
             "currency": report.currency,
             "reason": reason,
-            "proposed_action": _proposal(reason=reason, order=order),
+            "proposed_action": propose(
+                reason=reason, order=order, amount_fen=report.amount_fen, currency=report.currency
+            ),
             "received_at": at,
         },
     )
     if is_new:
         ledger.collect_unapplied(money=money, at=at)
-        _tell(money, at=at)
+        tell(money=money, at=at)
         publish(MoneyUnapplied(unapplied_id=money.pk))
     return money
 
@@ -81,21 +101,36 @@ def find_unapplied(*, account_id: int, gateway_trade_no: str) -> UnappliedMoney 
     return UnappliedMoney.objects.filter(account_id=account_id, gateway_trade_no=gateway_trade_no).first()
 
 
-def _proposal(*, reason: UnappliedMoney.Reason, order: Order | None) -> UnappliedMoney.Action:
-    """A customer who paid a moment too late most likely still wants the goods."""
-    if reason == Reason.ORDER_CLOSED and order is not None and order.close_reason == Order.CloseReason.PAYMENT_TIMEOUT:
-        return Action.REVIVE
-    return Action.REFUND
+def proposal_now(money: UnappliedMoney) -> UnappliedMoney.Action:
+    """What to do with it as its order stands now: a price changed since may have made it fit."""
+    return propose(reason=Reason(money.reason), order=money.order, amount_fen=money.amount_fen, currency=money.currency)
 
 
-def _tell(money: UnappliedMoney, *, at: datetime) -> None:
-    amount = yuan(money.amount_fen)
+def propose(
+    *, reason: UnappliedMoney.Reason, order: Order | None, amount_fen: int, currency: str
+) -> UnappliedMoney.Action:
+    """Whoever paid a moment too late most likely still wants the goods; what fits exactly is most likely meant so."""
+    if order is None or currency != CNY:
+        return Action.REFUND
+    if order.is_closed:
+        is_late = reason == Reason.ORDER_CLOSED and order.close_reason == Order.CloseReason.PAYMENT_TIMEOUT
+        return Action.REVIVE if is_late else Action.REFUND
+    return Action.APPLY if amount_fen == order.due_fen else Action.REFUND
+
+
+def tell(*, money: UnappliedMoney, at: datetime) -> None:
+    """Into the order's timeline, and as an alert: it is work."""
     if money.order is not None:
-        facts = {"amount": amount, "trade_no": money.gateway_trade_no}
+        facts = {"amount": yuan(money.amount_fen), "trade_no": money.gateway_trade_no}
         note(order=money.order, code=f"unapplied_{money.reason}", facts=facts, at=at)
+    alert(money=money, at=at)
+
+
+def alert(*, money: UnappliedMoney, at: datetime) -> None:
+    """Open, or open again, what somebody has to decide."""
     with shop_language():
         text = _("%(amount)s fits no open order: %(why)s. Decide what to do with it.") % {
-            "amount": amount,
+            "amount": yuan(money.amount_fen),
             "why": money.get_reason_display(),
         }
     alerts.raise_alert(

@@ -106,6 +106,16 @@ class TestTheCardByItself:
             'hx-trigger="load"', ""
         )
 
+    def test_stops_asking_once_one_attempt_has_paid_and_others_are_being_closed(self, finance: Client) -> None:
+        payment = PaymentFactory.create()
+        PaymentFactory.create(order=payment.order, account=payment.account, method="page")
+        services.settle(report=report_on(payment), account_id=payment.account_id, at=now())
+        payment.order.refresh_from_db()
+
+        html = finance.get(f"{card_of(payment.order)}?seen={payment.order.history_seq}").content.decode()
+
+        assert "every 3s" not in html
+
     def test_brings_the_rest_of_the_page_once_something_happened(self, finance: Client) -> None:
         payment = PaymentFactory.create()
         seen = payment.order.history_seq

@@ -145,6 +145,27 @@ class TestClosingAnOrder:
 
         assert (category(payment.order), payment.order.close_reason) == ("closed", "payment_timeout")
 
+    def test_closes_an_order_whose_attempt_was_paid_with_another_sum(self) -> None:
+        payment = PaymentFactory.create()
+        request_closing(payment.order)
+        kept = settle(report=report_on(payment, amount_fen=1), account_id=payment.account_id, at=NOON)
+
+        drain(NOON)
+
+        assert isinstance(kept, UnappliedMoney)
+        assert (category(payment.order), kept.payment) == ("closed", payment)
+
+    def test_closes_later_an_order_that_got_another_sum_first(self) -> None:
+        payment = PaymentFactory.create()
+        settle(report=report_on(payment, amount_fen=1), account_id=payment.account_id, at=NOON)
+        drain(NOON)
+        assert category(payment.order) == "pending_payment"
+
+        request_closing(payment.order)
+        drain(NOON)
+
+        assert category(payment.order) == "closed"
+
 
 class TestReleaseForEdit:
     def test_closes_the_open_attempt_so_that_the_price_may_change(self, bank: FakeBank) -> None:

@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from django.db.models import Sum
 
+from kernel.models import Alert
+from orders.models import Order
 from payments.events import MoneyUnapplied, PaymentSucceeded
 from payments.gateways import Outcome
 from payments.models import LedgerEntry, LedgerLine, Payment, UnappliedMoney
 from payments.services import PaymentNotFound, settle
 from tests.factories import AccountFactory, PaymentFactory, report_on
-from tests.helpers import NOON, count_published
+from tests.helpers import NOON, count_published, drain, frozen, ringing
+from tests.payments.fakes import FakeBank
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +61,66 @@ class TestSettle:
         assert isinstance(kept, UnappliedMoney)
         assert (kept.reason, kept.proposed_action) == (Reason.OTHER_AMOUNT, "refund")
         assert (payment.order.payment_status, -balance_fen("suspense")) == ("unpaid", amount_fen)
-        assert payment.status == Status.PENDING  # it did not collect what it asked for
+        assert (payment.status, payment.query_due_at) == (Status.FAILED, None)  # it can collect no more
+        assert kept.payment == payment
+
+    def test_says_when_a_gateway_tells_of_one_trade_with_another_sum(self) -> None:
+        payment = PaymentFactory.create()
+        tell(payment)
+
+        assert tell(payment, amount_fen=9_901) == payment
+
+        alert = Alert.objects.get(kind="payments.other_sum")
+        assert (alert.severity, balance_fen("clearing")) == ("critical", 9_900)
+
+    @pytest.mark.parametrize(("price_fen", "reason"), [(8_000, "other_amount"), (12_000, "other_amount")])
+    def test_keeps_the_old_price_in_suspense_once_the_order_costs_another(self, price_fen: int, reason: str) -> None:
+        payment = PaymentFactory.create(order__total_fen=9_900, status=Status.CANCELED)
+        Order.objects.filter(pk=payment.order_id).update(subtotal_fen=price_fen, total_fen=price_fen)
+
+        kept = tell(payment)
+
+        assert isinstance(kept, UnappliedMoney)
+        payment.order.refresh_from_db()
+        assert (kept.reason, payment.order.paid_fen) == (reason, 0)
+
+    def test_has_other_open_attempts_closed_once_one_has_paid(self, bank: FakeBank) -> None:
+        with frozen():
+            first = PaymentFactory.create()
+            other = PaymentFactory.create(order=first.order, account=first.account, method="page")
+            bank.say("close", Outcome.CLOSED)
+
+            tell(first)
+
+            assert not bank.calls  # nobody is asked inside the transaction
+            drain(NOON)
+        other.refresh_from_db()
+        first.order.refresh_from_db()
+        assert ([it.payment_no for it in bank.asked("close")], other.status) == ([other.payment_no], Status.CANCELED)
+        assert first.order.category == "awaiting_fulfillment"
+
+    @pytest.mark.django_db(transaction=True)
+    def test_wakes_a_worker_to_close_the_others(self) -> None:
+        first = PaymentFactory.create()
+        PaymentFactory.create(order=first.order, account=first.account)
+
+        with ringing() as heard:
+            tell(first)
+
+        assert "payments.query_due" in [name for name, _kwargs in heard]
+
+    def test_keeps_what_another_attempt_collects_before_it_is_closed(self, bank: FakeBank) -> None:
+        with frozen():
+            first = PaymentFactory.create()
+            other = PaymentFactory.create(order=first.order, account=first.account, method="page")
+            bank.say("close", Outcome.UNKNOWN)
+            bank.say("query", Outcome.SUCCEEDED, amount_fen=9_900)
+
+            tell(first)
+            drain(NOON)
+
+        other.refresh_from_db()
+        assert (UnappliedMoney.objects.get().payment, other.status) == (other, Status.SUCCEEDED)
 
     def test_keeps_another_currency_in_suspense(self) -> None:
         payment = PaymentFactory.create()
@@ -177,6 +239,22 @@ TABLE = [  # from, told, to
     *((final, O.SUCCEEDED, S.SUCCEEDED) for final in (S.FAILED, S.CANCELED, S.EXPIRED)),
     *((S.SUCCEEDED, told, S.SUCCEEDED) for told in O),
 ]
+
+
+WRONG_SUM = [*((it, S.FAILED) for it in Payment.OPEN), *((it, it) for it in S if it not in Payment.OPEN)]
+
+
+@pytest.mark.parametrize(("before", "after"), WRONG_SUM)
+@pytest.mark.parametrize("facts", [{"amount_fen": 1}, {"currency": "USD"}])
+def test_an_attempt_that_was_paid_otherwise_than_asked_holds_nothing_open(
+    before: Status, after: Status, facts: dict[str, Any]
+) -> None:
+    payment = PaymentFactory.create(status=before)
+
+    assert isinstance(tell(payment, **facts), UnappliedMoney)
+
+    payment.refresh_from_db()
+    assert payment.status == after
 
 
 @pytest.mark.parametrize(("before", "told", "after"), TABLE)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from kernel.models import Alert
-from payments.gateways import Outcome
+from payments.gateways import CreateRequest, GatewayEvent, NextAction, Outcome
 from payments.gateways.account import MissingSetting
 from payments.models import Payment
 from payments.services import (
@@ -13,14 +13,16 @@ from payments.services import (
     GatewayNotAnswering,
     GatewayRefused,
     MethodNotAvailable,
+    MoneyArrived,
     OrderIsClosing,
     OrderNotPayable,
     PaymentTimeOver,
+    settle,
     start_attempt,
 )
-from tests.factories import AccountFactory, OrderFactory, PaymentFactory
+from tests.factories import AccountFactory, OrderFactory, PaymentFactory, report_on
 from tests.helpers import NOON, frozen
-from tests.payments.fakes import FakeBank
+from tests.payments.fakes import FakeBank, FakeGateway
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +36,31 @@ def _noon() -> object:
 
 
 class TestStartAttempt:
+    def test_asks_for_no_second_payment_while_money_for_the_order_is_being_checked(self) -> None:
+        payment = PaymentFactory.create()
+        settle(report=report_on(payment, amount_fen=1), account_id=payment.account_id, at=NOON)
+
+        with pytest.raises(MoneyArrived):
+            start_attempt(order_id=payment.order_id, ask=QR, at=NOON)
+
+    def test_hands_out_no_code_of_an_order_that_was_paid_while_the_gateway_was_asked(
+        self, bank: FakeBank, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        paid = PaymentFactory.create()
+        create = FakeGateway.create
+
+        def pay_meanwhile(gateway: FakeGateway, *, request: CreateRequest) -> tuple[GatewayEvent, NextAction]:
+            settle(report=report_on(paid), account_id=paid.account_id, at=NOON)
+            return create(gateway, request=request)
+
+        monkeypatch.setattr(FakeGateway, "create", pay_meanwhile)
+
+        with pytest.raises(OrderNotPayable):
+            start_attempt(order_id=paid.order_id, ask=Ask(method="page"), at=NOON)
+
+        late = Payment.objects.latest("pk")
+        assert (late.next_action, late.closing) == ({}, True)
+
     def test_hands_out_what_the_customer_does_next(self) -> None:
         AccountFactory.create()
         order = OrderFactory.create(total_fen=12_300)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import time_machine
 from django.db.models import Sum
 
 from kernel.models import Alert
-from orders.models import Order
+from orders.models import Order, OrderLine
 from payments.gateways import Outcome
 from payments.models import LedgerLine, Payment, Refund, UnappliedMoney
 from payments.services import (
@@ -18,6 +19,8 @@ from payments.services import (
     NotForThisOrder,
     ReasonMissing,
     Share,
+    check_books,
+    proposal_now,
     request_refund,
     resolve_unapplied,
     send_refund,
@@ -46,6 +49,12 @@ def kept(payment: Payment, **facts: Any) -> UnappliedMoney:
 def resolve(money: UnappliedMoney, action: str, **kwargs: Any) -> UnappliedMoney:
     by = UserFactory.create(is_superuser=True)
     return resolve_unapplied(unapplied_id=money.pk, action=action, reason="客户要货", by=by, at=NOON, **kwargs)
+
+
+def repriced(order: Order, total_fen: int) -> None:
+    off_fen = total_fen - order.total_fen
+    Order.objects.filter(pk=order.pk).update(adjustment_fen=off_fen, total_fen=total_fen)
+    OrderLine.objects.filter(order=order).update(adjustment_fen=off_fen, total_fen=total_fen)
 
 
 def fen_of(account: str) -> int:
@@ -123,6 +132,41 @@ class TestApplying:
         with pytest.raises(NotForThisOrder):
             resolve(kept(payment, amount_fen=5_000), "apply")
 
+    def test_applies_another_sum_once_the_order_costs_just_that(self, bank: FakeBank) -> None:
+        payment = PaymentFactory.create(order__total_fen=9_900)
+        money = kept(payment, amount_fen=8_000)
+        repriced(payment.order, 8_000)
+        money.refresh_from_db()
+        assert (money.proposed_action, proposal_now(money)) == ("refund", "apply")
+
+        resolve(money, "apply")
+
+        payment.refresh_from_db()
+        payment.order.refresh_from_db()
+        assert (payment.order.payment_status, payment.status, payment.refundable_fen) == ("paid", "succeeded", 8_000)
+        assert list(chain.from_iterable(check_books(at=NOON))) == []
+        share = Share(amount_fen=8_000)
+        refund = request_refund(payment_id=payment.pk, share=share, reason="x", key="k", by=None, at=NOON)
+        send_refund(refund_id=refund.pk, at=NOON)
+        assert [(it.gateway_trade_no, it.total_fen) for it in bank.asked("refund")] == [(f"T{payment.pk}", 8_000)]
+
+    def test_has_open_attempts_closed_when_applied_money_pays_the_order(self) -> None:
+        payment = PaymentFactory.create(order__total_fen=9_900)
+        money = kept(payment, amount_fen=8_000)
+        repriced(payment.order, 8_000)
+        other = PaymentFactory.create(order=payment.order, account=payment.account, amount_fen=8_000)
+
+        resolve(money, "apply")
+
+        other.refresh_from_db()
+        assert other.closing
+
+    def test_never_turns_another_currency_into_yuan(self) -> None:
+        payment = PaymentFactory.create()
+
+        with pytest.raises(NotForThisOrder):
+            resolve(kept(payment, currency="USD"), "apply")
+
 
 class TestRefunding:
     def test_gives_the_money_back_out_of_suspense(self, bank: FakeBank) -> None:
@@ -165,6 +209,7 @@ class TestRefunding:
 
         money.refresh_from_db()
         assert (money.resolved_at, fen_of("suspense")) == (None, -9_900)
+        assert Alert.objects.filter(kind="payments.unapplied", resolved_at=None).exists()
         resolve(money, "refund")
         assert Refund.objects.count() == 2
 

@@ -15,7 +15,7 @@ from orders.models import Order
 from payments.gateways import Outcome
 from payments.models import Payment
 from payments.services import create_link, settle
-from tests.factories import AccountFactory, OrderFactory, report_on
+from tests.factories import AccountFactory, OrderFactory, PaymentFactory, report_on
 from tests.helpers import NOON, frozen
 from tests.payments.fakes import FakeBank, message
 from tests.payments.services.test_notifications import post
@@ -156,6 +156,17 @@ class TestItsStates:
         page = text(get(path))
         assert "Paid" in page
         assert "<svg" not in page
+
+    def test_says_paid_even_where_another_attempt_is_still_open_or_paid_twice(self, path: str) -> None:
+        get(path)
+        payment = Payment.objects.get()
+        other = PaymentFactory.create(order=payment.order, account=payment.account, method="page")
+        for paid in (payment, other):
+            settle(report=report_on(paid), account_id=paid.account_id, at=NOON)
+
+            page = text(get(path))
+            assert "Paid" in page
+            assert "<svg" not in page
 
     def test_says_closed(self, path: str) -> None:
         Order.objects.update(category="closed", state="closed")
