@@ -55,6 +55,12 @@ def _in_flight(order: Order) -> QuerySet[Refund]:
     return Refund.objects.filter(order=order, unapplied=None, status__in=Refund.IN_FLIGHT)
 
 
+def left_in_suspense(money: UnappliedMoney) -> int:
+    """Fen that are neither refunded nor on their way back."""
+    counted = Refund.objects.filter(unapplied=money, status__in=(*Refund.IN_FLIGHT, Refund.Status.SUCCEEDED))
+    return money.amount_fen - (counted.aggregate(fen=Sum("amount_fen"))["fen"] or 0)
+
+
 def payments_of(*, order_ids: Iterable[int]) -> QuerySet[Payment]:
     """Attempts of these orders, the newest first."""
     return Payment.objects.filter(order_id__in=list(order_ids)).select_related("account").order_by("-pk")

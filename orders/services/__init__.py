@@ -16,7 +16,7 @@ from .guards import check_edit_guards, register_edit_guard
 from .letters import Contact, contact_of
 from .lines import DraftLine, LineIncomplete, NoGoods, NoSuchProduct, WrongQuantity
 from .locks import OrderNotFound, lock_order, lock_orders
-from .money import OrderIsClosed, RefundDoesNotAddUp, RefundExceedsShare, record_payment, record_refund
+from .money import OrderIsClosed, RefundDoesNotAddUp, RefundExceedsShare, record_payment, record_refund, revert_refund
 from .moving import (
     CannotMove,
     ClosesThroughGateway,
@@ -118,6 +118,7 @@ __all__ = [
     "remind_unpaid",
     "request_closing",
     "request_overdue_closings",
+    "revert_refund",
     "revive",
     "run_order_timers",
     "set_flag",

@@ -99,6 +99,26 @@ def record_refund(
     return order
 
 
+@transaction.atomic
+def revert_refund(*, order_id: int, amount_fen: int, shipping_fen: int, lines: Sequence[tuple[int, int]]) -> Order:
+    """
+    Put back what a refund took off that never reached the customer. The order stays where it is.
+
+    :param amount_fen: fen; with the shares, as they were recorded
+    """
+    order = lock_order(order_id=order_id)
+    shares = dict(lines)
+    rows = list(OrderLine.objects.filter(order=order, pk__in=shares))
+    for line in rows:
+        line.refunded_fen -= shares[line.pk]
+    OrderLine.objects.bulk_update(rows, ["refunded_fen"])
+    order.shipping_refunded_fen -= shipping_fen
+    order.refunded_fen -= amount_fen
+    order.payment_status = payment_status(order)
+    order.save(update_fields=["refunded_fen", "shipping_refunded_fen", "payment_status"])
+    return order
+
+
 def payment_status(order: Order) -> Order.PaymentStatus:
     """Follows from the sums, and from nothing else."""
     if order.refunded_fen:

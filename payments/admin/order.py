@@ -13,6 +13,7 @@ from orders.admin import OrderAdmin, before_edit
 from .. import services
 from . import panel
 from .links import MakeLink, SendLink
+from .offline import RecordRefund
 from .refunding import RefundOrder
 
 
@@ -34,5 +35,5 @@ contribute(
             position=20,
         )
     ],
-    actions=[MakeLink(), SendLink(), RefundOrder()],
+    actions=[MakeLink(), SendLink(), RefundOrder(), RecordRefund()],
 )

@@ -45,7 +45,7 @@ def money_of(request: HttpRequest, order: Order, *, here: str) -> dict[str, obje
     """
     person = actor(request)
     payments = list(_payments(order))
-    refunds = list(refunds_of(order_ids=[order.pk])) if payments else []
+    refunds = list(refunds_of(order_ids=[order.pk])) if payments or order.refunded_fen else []
     own = [it for it in payments if not getattr(it, "in_suspense")]  # noqa: B009
     return {
         "order": order,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -10,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from kernel import counters
 from kernel.admin import Deed, ObjectAction, Panel, copyable, fen, moment, money
 from kernel.clock import now
 from orders.queries import split_terms
@@ -18,7 +20,7 @@ from .. import services
 from ..models import Refund, RefundLine
 from . import looks
 from .base import FactsAdmin
-from .counts import REFUNDS_UNDER_WAY
+from .counts import GROUP, REFUNDS_UNDER_WAY
 from .filters import OriginFilter, RefundAccountFilter
 from .parts import InParts, Part, PartFilter, everything, with_status
 from .refunding import outcome_of
@@ -41,6 +43,52 @@ class AskAgain(ObjectAction[Refund]):
 
     def run(self, deed: Deed[Refund]) -> object:
         return outcome_of(services.ask_refund(refund_id=deed.object.pk, at=now()))
+
+
+class SettleForm(forms.Form):
+    outcome = forms.ChoiceField(
+        label=gettext_lazy("The gateway's console shows that it"),
+        choices=(("refunded", gettext_lazy("was refunded")), ("not_refunded", gettext_lazy("was not refunded"))),
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Where you saw it"), max_length=200, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class Settle(ObjectAction[Refund]):
+    name = "settle"
+    label = gettext_lazy("Settle by hand")
+    permission = "payments.settle_refund"
+    description = gettext_lazy(
+        "Look the refund up in the gateway's own console first. If the gateway later says otherwise, the books follow "
+        "the gateway and an alert tells you."
+    )
+    done = gettext_lazy("Settled. The audit log keeps the reason.")
+    form_class = SettleForm
+    dangerous = True
+
+    def applies(self, row: Refund) -> bool:
+        return row.status in (Status.REQUIRES_ACTION, Status.UNKNOWN)
+
+    def is_next(self, row: Refund) -> bool:
+        return row.status == Status.REQUIRES_ACTION
+
+    def refusal(self, row: Refund) -> object:
+        if services.may_settle(refund=row, at=now()):
+            return ""
+        return _("The gateway is still being asked. Settle it by hand only once its outcome is unknown for an hour.")
+
+    def run(self, deed: Deed[Refund]) -> object:
+        services.settle_by_hand(
+            refund_id=deed.object.pk,
+            was_refunded=deed.form.cleaned_data["outcome"] == "refunded",
+            reason=deed.form.cleaned_data["reason"],
+            by=deed.by,
+            at=deed.at,
+        )
+        counters.recount(GROUP, at=deed.at)
+        return None
 
 
 def lines_panel(request: HttpRequest, refund: Refund) -> dict[str, object] | None:
@@ -79,12 +127,12 @@ class RefundAdmin(InParts, FactsAdmin[Refund]):
     list_display = ("number", "order_cell", "amounts", "reason", "origin", "requested_by", "status_cell", "times")
     list_display_links = None
     list_filter = (PartFilter, "created_at", OriginFilter, RefundAccountFilter)
-    list_select_related = ("order", "payment__account", "requested_by", "unapplied")
+    list_select_related = ("order", "payment__account", "requested_by", "unapplied", "settled_by")
     search_fields = ("refund_no",)
     search_help_text = gettext_lazy("Refund, payment, gateway or order number; paste up to 200")
     ordering = ("-created_at", "-pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (AskAgain(),)
+    object_actions = (AskAgain(), Settle())
     panels = (
         Panel(
             name="lines",
@@ -101,6 +149,7 @@ class RefundAdmin(InParts, FactsAdmin[Refund]):
         ("payment_cell", "gateway_no"),
         ("reason", "origin"),
         ("requested_by", "created"),
+        ("way", "settled_by", "settled_reason"),
         ("sent", "settled"),
         ("due", "attempt"),
     )
@@ -141,6 +190,8 @@ class RefundAdmin(InParts, FactsAdmin[Refund]):
     def origin(self, row: Refund) -> str:
         if row.unapplied_id:
             return _("Unapplied money")
+        if row.way != Refund.Way.GATEWAY:
+            return str(row.get_way_display())
         return _("Requested here") if row.requested_by_id else _("The shop itself, or the gateway's console")
 
     @admin.display(description=gettext_lazy("status"), ordering="status")

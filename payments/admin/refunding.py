@@ -105,7 +105,7 @@ class RefundForm(forms.Form):
     def _offer(self, payments: list[Payment], limit_fen: int) -> None:
         chosen = self.fields["payment"]
         assert isinstance(chosen, forms.ChoiceField)  # noqa: S101 - declared above
-        chosen.choices = [(str(it.pk), _label(it)) for it in payments]
+        chosen.choices = [(str(it.pk), label_of(it)) for it in payments]
         if len(payments) == 1:
             chosen.widget = forms.HiddenInput()
         if payments:
@@ -240,7 +240,7 @@ def outcome_of(refund: Refund) -> str:
     return str(OUTCOMES.get(Refund.Status(refund.status), OUTCOMES[Refund.Status.PENDING])) % facts
 
 
-def _label(payment: Payment) -> str:
+def label_of(payment: Payment) -> str:
     facts = {
         "method": looks.method(payment),
         "amount": yuan(payment.amount_fen),

@@ -26,6 +26,12 @@ class Refund(models.Model):
         CANCELED = "canceled", _("Closed")
         UNKNOWN = "unknown", _("Outcome unknown")  # a query settles it, never a new number
 
+    class Way(models.TextChoices):
+        GATEWAY = "gateway", _("Through the gateway")
+        BANK = "bank", _("Bank transfer")
+        CASH = "cash", _("Cash")
+        OTHER = "other", _("Another way")
+
     IN_FLIGHT = (Status.PENDING_APPROVAL, Status.PENDING, Status.PROCESSING, Status.UNKNOWN, Status.REQUIRES_ACTION)
 
     refund_no = models.CharField(_("refund number"), max_length=32, unique=True)
@@ -35,6 +41,7 @@ class Refund(models.Model):
     unapplied = models.ForeignKey(  # money that never became the order's: it goes back from suspense
         UnappliedMoney, models.PROTECT, null=True, related_name="refunds", verbose_name=_("unapplied money")
     )
+    way = models.CharField(_("way"), max_length=8, choices=Way, default=Way.GATEWAY)
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.PENDING)
     amount_fen = models.BigIntegerField(_("amount"))
     shipping_fen = models.BigIntegerField(_("of it shipping fee"), default=0)
@@ -48,23 +55,45 @@ class Refund(models.Model):
     attempt = models.PositiveIntegerField(_("attempts"), default=0)  # fences whoever sends or asks
     sent_at = models.DateTimeField(_("first sent at"), null=True)
     settled_at = models.DateTimeField(_("settled at"), null=True)
+    settled_by = models.ForeignKey(  # a person, by what the gateway's console or a receipt shows
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("settled by")
+    )
+    settled_reason = models.CharField(_("settled because"), max_length=200, blank=True)
     last_message = models.CharField(_("the gateway's words"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
-        permissions = (("request_refund", _("Can request refunds")),)
+        permissions = (
+            ("request_refund", _("Can request refunds")),
+            ("settle_refund", _("Can settle refunds by hand and record money paid back outside the gateway")),
+        )
         constraints = (
             CheckConstraint(name="refund_amount", condition=Q(amount_fen__gt=0)),
             CheckConstraint(name="refund_shipping", condition=Q(shipping_fen__gte=0)),
             CheckConstraint(
-                name="refund_of_something", condition=Q(payment__isnull=False) | Q(unapplied__isnull=False)
+                name="refund_of_something",
+                condition=Q(payment__isnull=False)
+                | Q(unapplied__isnull=False)
+                | (Q(order__isnull=False) & ~Q(way="gateway")),
             ),
         )
         indexes = (models.Index(fields=("order", "-id"), name="refund_order"),)
 
     def __str__(self) -> str:
         return self.refund_no
+
+    @property
+    def is_of_payment(self) -> bool:
+        """Whether what goes back is what the payment itself collected, and so counts against its limit."""
+        if self.payment is None:
+            return False
+        return self.unapplied is None or self.unapplied.gateway_trade_no == self.payment.gateway_trade_no
+
+    @property
+    def is_settled_by_hand(self) -> bool:
+        """By a person's word about what the gateway did; the gateway may still say otherwise."""
+        return self.settled_by_id is not None and self.way == self.Way.GATEWAY
 
 
 class RefundLine(models.Model):

@@ -31,11 +31,13 @@ from .credentials import (
 from .doctor import examine
 from .doctor_questions import Answer, answer_questions
 from .elsewhere import book_imported
+from .hand_settling import CannotSettle, StillBeingAsked, may_settle, settle_by_hand
 from .key_expiry import label_of, step_of, warn_of_expiry
 from .key_refresh import miss_key, refresh_account, refresh_keys
 from .key_use import Use, flush_counts, prune_key_use, uses_of
 from .links import LinkExpired, LinkNotFound, NoContact, create_link, open_link, pay_path, remind, send_link
 from .notifications import WebhookNotFound, receive_notification
+from .offline_refunds import NotPaidElsewhere, PaidBack, elsewhere_left, record_offline_refund
 from .pruning import prune_bodies
 from .querying import ask_soon, bring_forward, hear_about, query_payment, run_query_ladder
 from .refund_calls import ask_refund, resolve_refunds, send_refund
@@ -87,6 +89,7 @@ __all__ = [
     "Answer",
     "Ask",
     "AttemptStillOpen",
+    "CannotSettle",
     "CustomerIsPaying",
     "DoesNotFitOrder",
     "ForceWithoutReason",
@@ -110,6 +113,7 @@ __all__ = [
     "NoSuchField",
     "NoSuchMethod",
     "NotForThisOrder",
+    "NotPaidElsewhere",
     "NothingCollected",
     "NothingToRefund",
     "Offender",
@@ -117,6 +121,7 @@ __all__ = [
     "OrderIsClosing",
     "OrderJustPaid",
     "OrderNotPayable",
+    "PaidBack",
     "PaymentNotFound",
     "PaymentTimeOver",
     "ReasonMissing",
@@ -125,6 +130,7 @@ __all__ = [
     "RefundTooLate",
     "Share",
     "ShippingAboveRest",
+    "StillBeingAsked",
     "Use",
     "WebhookNotFound",
     "WrongSetup",
@@ -141,6 +147,7 @@ __all__ = [
     "close_order",
     "count_stretches",
     "create_link",
+    "elsewhere_left",
     "examine",
     "finish_closing",
     "flush_counts",
@@ -149,6 +156,7 @@ __all__ = [
     "hear_about",
     "in_order",
     "label_of",
+    "may_settle",
     "miss_key",
     "mode_of",
     "notify_url",
@@ -159,6 +167,7 @@ __all__ = [
     "prune_key_use",
     "query_payment",
     "receive_notification",
+    "record_offline_refund",
     "refresh_account",
     "refresh_keys",
     "refund_rest",
@@ -176,6 +185,7 @@ __all__ = [
     "set_credential",
     "set_credentials",
     "settle",
+    "settle_by_hand",
     "start_attempt",
     "step_of",
     "take_ownership",

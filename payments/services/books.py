@@ -189,13 +189,13 @@ def payment_booked(span: Span) -> Iterator[Offender]:
 
 
 def refund_booked(span: Span) -> Iterator[Offender]:
-    """What went back left the clearing account to the fen, and a refund's lines and shipping fee are its amount."""
+    """What went back left clearing, or the money elsewhere, to the fen; lines and shipping fee are the amount."""
     done = Refund.objects.filter(span.rows, status=Refund.Status.SUCCEEDED)
     lines = LedgerLine.objects.filter(
         entry__source_type="refund",
         entry__source_id=OuterRef("pk"),
         entry__kind="refund_settle",
-        account=LedgerLine.Account.CLEARING,
+        account__in=(LedgerLine.Account.CLEARING, LedgerLine.Account.ELSEWHERE),
         amount_fen=Value(0) - OuterRef("amount_fen"),
     )
     for row in done.exclude(Exists(lines)).order_by("pk").values("refund_no", "amount_fen"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,7 +19,7 @@ from kernel.queue import after_commit
 
 from ..gateways import GatewayEvent, Outcome, RefundRef
 from ..models import GatewayAccount, Payment, Refund, RefundLine, UnappliedMoney
-from ..queries import left_to_refund
+from ..queries import left_in_suspense, left_to_refund
 from .accounts import gateway_of
 from .attempts import PaymentNotFound, lock_payment_by_id
 from .journal import note
@@ -88,17 +88,19 @@ def _take_of_payment(payment: Payment, report: GatewayEvent, done: Done, *, at: 
 def _find_ours(report: GatewayEvent, account_id: int) -> Refund | None:
     if not report.refund_no:
         return None
-    refund = Refund.objects.filter(refund_no=report.refund_no).select_related("payment", "unapplied").first()
+    sent = Refund.objects.filter(refund_no=report.refund_no, way=Refund.Way.GATEWAY)
+    refund = sent.select_related("payment", "unapplied").first()
     return refund if refund is not None and account_id_of(refund) == account_id else None
 
 
 @retry_on_conflict
 @transaction.atomic
 def _look_into(refund: Refund, done: Done, *, at: datetime) -> None:
-    if refund.status == Refund.Status.SUCCEEDED:
+    if refund.status == Refund.Status.SUCCEEDED and not refund.is_settled_by_hand:
         done("told_before")
         return
-    Refund.objects.filter(pk=refund.pk).exclude(status=Refund.Status.SUCCEEDED).update(due_at=at)
+    proved = Q(status=Refund.Status.SUCCEEDED, settled_by=None)
+    Refund.objects.filter(pk=refund.pk).exclude(proved).update(due_at=at)
     Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=at)  # so that it is asked about, not sent
     after_commit(RESOLVE)
     done("refund_asked")
@@ -176,12 +178,6 @@ def lock_money(*, money_id: int) -> UnappliedMoney:
     if payment is not None:
         money.payment, money.order = payment, payment.order
     return money
-
-
-def left_in_suspense(money: UnappliedMoney) -> int:
-    """Fen that are neither refunded nor on their way back."""
-    counted = Refund.objects.filter(unapplied=money, status__in=(*Refund.IN_FLIGHT, Refund.Status.SUCCEEDED))
-    return money.amount_fen - (counted.aggregate(fen=Sum("amount_fen"))["fen"] or 0)
 
 
 def _is_booked(report: GatewayEvent, account_id: int) -> bool:

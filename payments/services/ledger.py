@@ -10,7 +10,7 @@ from ..models import LedgerEntry, LedgerLine, Payment, Refund, UnappliedMoney
 
 Account = LedgerLine.Account
 COLLECT, APPLY = "collect", "apply"
-RESERVE, SETTLE, RELEASE = "refund_reserve", "refund_settle", "refund_release"
+RESERVE, SETTLE, RELEASE, UNDO = "refund_reserve", "refund_settle", "refund_release", "refund_undo"
 
 
 class Unbalanced(RuntimeError):
@@ -101,7 +101,24 @@ def settle_refund(*, refund: Refund, reserved: bool, at: datetime) -> None:
     """:param reserved: not for a refund that a gateway's console made, or whose reserve was turned back"""
     payable = Posting(account=Account.REFUNDS_PAYABLE, amount_fen=0, order_id=refund.order_id)
     debit = payable if reserved else _origin(refund)
-    _book_refund(refund, SETTLE, debit=debit, credit=_clearing(account_id_of(refund)), at=at)
+    _book_refund(refund, SETTLE, debit=debit, credit=_leaves(refund), at=at)
+
+
+def undo_refund(*, refund: Refund, at: datetime) -> None:
+    """It was booked as gone by somebody's word, and never went."""
+    _book_refund(refund, UNDO, debit=_leaves(refund), credit=_origin(refund), at=at)
+
+
+def settle_surplus(*, refund: Refund, at: datetime) -> None:
+    """It went although it had failed, and by now nothing is left that it could be taken off: somebody must find it."""
+    account_id = account_id_of(refund)
+    missing = Posting(account=Account.SUSPENSE, amount_fen=0, gateway_account_id=account_id)
+    _book_refund(refund, SETTLE, debit=missing, credit=_clearing(account_id), at=at)
+
+
+def has_settled(*, refund: Refund) -> bool:
+    """Whether the money of a refund was ever booked as gone."""
+    return LedgerEntry.objects.filter(source_type="refund", source_id=refund.pk, kind=SETTLE).exists()
 
 
 def account_id_of(refund: Refund) -> int:
@@ -140,6 +157,13 @@ def _receivable(order_id: int | None) -> Posting:
 
 def _suspense(money: UnappliedMoney) -> Posting:
     return Posting(account=Account.SUSPENSE, amount_fen=0, gateway_account_id=money.account_id)
+
+
+def _leaves(refund: Refund) -> Posting:
+    """Which of our accounts the money leaves."""
+    if refund.way != Refund.Way.GATEWAY:
+        return Posting(account=Account.ELSEWHERE, amount_fen=0, order_id=refund.order_id)
+    return _clearing(account_id_of(refund))
 
 
 def _origin(refund: Refund) -> Posting:

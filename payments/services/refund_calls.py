@@ -128,7 +128,7 @@ def _postpone(refund: Refund, *, words: str, at: datetime) -> None:
     if words:
         changes["last_message"] = words[:300]
     mine.update(**changes)
-    if at - refund.created_at >= DAILY:
+    if refund.status in Refund.IN_FLIGHT and at - refund.created_at >= DAILY:
         tell_refund_silence(refund_no=refund.refund_no, at=at)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from kernel import alerts
 from kernel.db import retry_on_conflict
 from kernel.events import publish
 from kernel.money import yuan
@@ -18,9 +19,10 @@ from ..models import Payment, Refund, RefundLine, UnappliedMoney
 from . import ledger
 from .attempts import WORDS_LENGTH
 from .journal import note
+from .refund_doubts import book_surplus, doubt, is_covered, tell_contradicted
 from .refund_letters import tell_customer
 from .troubles import Severity, tell_refund
-from .unapplied import alert
+from .unapplied import Action, alert
 from .words import shop_language
 
 Status = Refund.Status
@@ -56,6 +58,7 @@ def settle_refund(*, refund_id: int, report: GatewayEvent, at: datetime) -> Refu
     refund = lock_refund(refund_id=refund_id)
     refund.last_message = report.message[:WORDS_LENGTH] or refund.last_message
     if refund.status == Status.SUCCEEDED:
+        doubt(refund=refund, report=report, at=at)
         return refund
     if report.outcome is Outcome.SUCCEEDED:
         _succeed(refund, report, at=at)
@@ -69,12 +72,27 @@ def _succeed(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:
     if report.amount_fen not in (0, refund.amount_fen):
         _halt(refund, report, at=at)
         return
+    is_reserved = refund.status in Refund.IN_FLIGHT
+    if not is_reserved and (ledger.has_settled(refund=refund) or not is_covered(refund)):
+        book_surplus(refund=refund, at=at)
+        return
+    if not is_reserved and refund.is_settled_by_hand:
+        tell_contradicted(refund=refund, at=at)
     refund.settled_at = report.occurred_at
-    book_success(refund=refund, reserved=refund.status in Refund.IN_FLIGHT, at=at)
+    book_success(refund=refund, reserved=is_reserved, at=at)
+    if refund.unapplied is not None and not is_reserved:
+        _resolve_again(refund.unapplied, at=at)
     facts = {"refund_no": refund.refund_no, "amount": yuan(refund.amount_fen)}
     if refund.order is not None:
         note(order=refund.order, code="refund_succeeded", facts=facts, at=at)
         tell_customer(refund=refund, at=at)
+
+
+def _resolve_again(money: UnappliedMoney, *, at: datetime) -> None:
+    """Its refund was believed to have failed, which made it work again; now it is gone."""
+    money.resolved_at, money.resolution = at, Action.REFUND
+    money.save(update_fields=["resolved_at", "resolution"])
+    alerts.resolve(kind="payments.unapplied", subject=money.gateway_trade_no, at=at)
 
 
 def book_success(*, refund: Refund, reserved: bool, at: datetime) -> None:
@@ -85,7 +103,7 @@ def book_success(*, refund: Refund, reserved: bool, at: datetime) -> None:
     """
     refund.status, refund.settled_at, refund.due_at = Status.SUCCEEDED, refund.settled_at or at, None
     ledger.settle_refund(refund=refund, reserved=reserved, at=at)
-    if is_of_payment(refund):
+    if refund.is_of_payment:
         _count(refund, reserved=reserved)
     if refund.unapplied is None:
         _tell_order(refund, at=at)
@@ -106,31 +124,24 @@ def _tell_order(refund: Refund, *, at: datetime) -> None:
 
 def _count(refund: Refund, *, reserved: bool) -> None:
     payment = refund.payment
-    assert payment is not None  # noqa: S101 - see is_of_payment
+    assert payment is not None  # noqa: S101 - it is_of_payment
     payment.refunded_fen += refund.amount_fen
     payment.refunding_fen -= refund.amount_fen if reserved else 0
     payment.save(update_fields=["refunded_fen", "refunding_fen"])
 
 
-def is_of_payment(refund: Refund) -> bool:
-    """Whether the money that goes back is what the payment itself collected, and so counts against its limit."""
-    if refund.payment is None:
-        return False
-    return refund.unapplied is None or refund.unapplied.gateway_trade_no == refund.payment.gateway_trade_no
-
-
 def _follow(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:
     if report.outcome in ENDS:
-        _fail(refund, ENDS[report.outcome], words=report.message or report.code, at=at)
+        fail(refund, ENDS[report.outcome], words=report.message or report.code, at=at)
     else:
         refund.status = FOLLOWS[report.outcome]
 
 
-def _fail(refund: Refund, status: Refund.Status, *, words: str, at: datetime) -> None:
+def fail(refund: Refund, status: Refund.Status, *, words: str, at: datetime) -> None:
     """For certain: the reserve is released, and the money can be refunded under a new number."""
     refund.status, refund.settled_at, refund.due_at = status, at, None
     ledger.release_refund(refund=refund, at=at)
-    if is_of_payment(refund) and refund.payment is not None:
+    if refund.is_of_payment and refund.payment is not None:
         refund.payment.refunding_fen -= refund.amount_fen
         refund.payment.save(update_fields=["refunding_fen"])
     if refund.unapplied is not None:
@@ -147,7 +158,8 @@ def _fail(refund: Refund, status: Refund.Status, *, words: str, at: datetime) ->
 
 def _halt(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:
     """Another sum went back than we asked for: no guess is booked, a person looks."""
-    refund.status, refund.due_at = Status.REQUIRES_ACTION, None
+    if refund.status in Refund.IN_FLIGHT:
+        refund.status, refund.due_at = Status.REQUIRES_ACTION, None
     with shop_language():
         text = _("Refund %(refund_no)s: %(asked)s was asked for, and the gateway says %(told)s went back.") % {
             "refund_no": refund.refund_no,

@@ -20,9 +20,10 @@ from orders.models import Order
 
 from ..events import PaymentSucceeded
 from ..models import Payment, Refund, UnappliedMoney
+from ..queries import left_in_suspense
 from . import ledger
 from .attempts import close_others
-from .external_refunds import left_in_suspense, lock_money
+from .external_refunds import lock_money
 from .journal import note
 from .refunding import ReasonMissing, RefundAboveCap, commission
 from .unapplied import Action
