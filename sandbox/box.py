@@ -9,6 +9,7 @@ from sandbox.alipay.accounts import Accounts
 from sandbox.clock import Clock
 from sandbox.credentials import DEFAULT_URL
 from sandbox.store import Store
+from sandbox.unionpay.accounts import Merchants
 from sandbox.wechatpay.accounts import Accounts as WechatpayAccounts
 
 CLOCK_WINDOW = 600.0  # seconds by which a merchant's timestamp may be off
@@ -42,6 +43,11 @@ class Box:
         clock = clock or Clock()
         clock.offset = float(read_meta(store, "clock_offset") or clock.offset)
         return cls(options=options, accounts=accounts, store=store, clock=clock)
+
+    @cached_property
+    def unionpay(self) -> Merchants:
+        """Made when somebody first asks: keys take time."""
+        return Merchants(self.options.state_dir, seed=self.options.seed)
 
     @cached_property
     def wechatpay(self) -> WechatpayAccounts:

@@ -11,13 +11,18 @@ from sandbox.box import Box
 EVERYWHERE = "all"
 # A merchant may not write = in a subject, and puts a blank for it: the value may follow either.
 TAG = re.compile(r"\[sim:([a-z0-9-]+)(?:@([a-z._]+))?(?:[= ]([^\]]*))?\]")
-Kind = Literal["call", "place", "refund", "notify", "bill", "world"]
+Kind = Literal["call", "place", "refund", "notify", "bill", "world", "seal", "outcome"]
 
 
 FORGERIES = ("corrupt", "other_key", "app_key", "sha1", "keep_sign_type", "unsigned")
+UNIONPAY_FORGERIES = (
+    *("corrupt", "other_key", "merchant_key", "sha1", "single_hash", "unsigned", "no_certificate", "lf_certificate"),
+    *("attacker_chain", "self_signed", "expired_certificate", "other_company"),
+)
 SECONDS = r"-?[0-9]{1,9}(\.[0-9]{1,3})?"
 COPIES = r"[1-9][0-9]{0,3}"
 FEN = r"-?[0-9]{1,9}"
+RESP_CODE = r"0[0-6]|A6|1[0-3]|3[3-69]"
 STATUS = r"50[0-8]"
 SUB_CODE = r"[A-Za-z][A-Za-z_.-]{2,60}"
 
@@ -35,10 +40,13 @@ class Fault:
     value: str = ""  # used when none is given
     pattern: str = ""  # what a value looks like; none: it takes no value
     executed: bool = True  # for a call: does the gateway do what it was asked before it fails?
-    only: str = ""  # the one gateway that knows it; none: all do
+    only: str = ""  # the gateways that know it; none: all do
 
     def takes(self, value: str) -> bool:
         return not (self.pattern and value) or re.fullmatch(self.pattern, value, re.ASCII) is not None
+
+    def is_known_to(self, gateway: str) -> bool:
+        return not self.only or gateway in self.only.split()
 
     def checked(self, value: str) -> str:
         """:raises WrongFault: if the value makes no sense"""
@@ -65,6 +73,33 @@ CATALOGUE = (
         SUB_CODE,
         executed=False,
     ),
+    Fault(
+        "resp_code",
+        "call",
+        "已执行，应答码另给（03/04/05/A6…）",
+        "does it, answers with another code (03, 04, 05, A6 …)",
+        "05",
+        RESP_CODE,
+        only="unionpay",
+    ),
+    Fault(
+        "orig_resp_code",
+        "outcome",
+        "查询结果另给（03/04/05/A6…）",
+        "a query tells of another outcome",
+        "05",
+        RESP_CODE,
+        only="unionpay",
+    ),
+    Fault(
+        "forge_answer",
+        "seal",
+        "伪造应答的签名或证书（方式）",
+        "forge the answer's signature or certificate (how)",
+        "attacker_chain",
+        "|".join(UNIONPAY_FORGERIES),
+        only="unionpay",
+    ),
     Fault("bad_signature", "call", "应答签名错误", "answer with a wrong signature"),
     Fault("unsigned_answer", "call", "应答没有签名", "answer without a signature"),
     Fault("truncated_answer", "call", "应答被截断", "answer cut short"),
@@ -79,10 +114,11 @@ CATALOGUE = (
         "a refund takes this long (seconds)",
         "60",
         SECONDS,
-        only="wechatpay",
+        only="unionpay wechatpay",
     ),
     Fault("refund_abnormal", "refund", "退款异常（ABNORMAL）", "the refund ends as ABNORMAL", only="wechatpay"),
     Fault("refund_closed", "refund", "退款关闭（CLOSED）", "the refund ends as CLOSED", only="wechatpay"),
+    Fault("refund_fail", "refund", "退款受理后失败", "refund accepted, and fails later", only="unionpay"),
     Fault("drop_notify", "notify", "不发送通知", "never send the notification"),
     Fault("delay_notify", "notify", "延迟通知（秒）", "send the notification late (seconds)", "5", SECONDS),
     Fault("duplicate_notify", "notify", "重复通知（份数）", "send copies (how many in all)", "2", COPIES),
@@ -95,6 +131,15 @@ CATALOGUE = (
         SECONDS,
     ),
     Fault("forge_notify", "notify", "伪造签名（方式）", "forge the signature (how)", "corrupt", "|".join(FORGERIES)),
+    Fault(
+        "forge_unionpay",
+        "notify",
+        "伪造银联通知的签名或证书（方式）",
+        "forge UnionPay's signature or certificate (how)",
+        "attacker_chain",
+        "|".join(UNIONPAY_FORGERIES),
+        only="unionpay",
+    ),
     Fault("wrong_amount", "notify", "通知金额不符（相差分）", "another amount (difference in fen)", "1", FEN),
     Fault("wrong_app_id", "notify", "通知中应用号不符", "another app id"),
     Fault("wrong_seller", "notify", "通知中卖家号不符", "another seller", only="alipay"),
@@ -105,9 +150,18 @@ CATALOGUE = (
     Fault("unknown_serial", "notify", "用未知证书签名", "signed by a certificate nobody knows", only="wechatpay"),
     Fault("unpaid_notify", "notify", "通知中状态为未支付", "says that it is not paid", only="wechatpay"),
     Fault("signtest", "notify", "签名探测（WECHATPAY/SIGNTEST/）", "a signature probe", only="wechatpay"),
+    Fault(
+        "wrong_currency_code",
+        "notify",
+        "通知中币种代码不符",
+        "another currency code",
+        "840",
+        "[0-9]{3}",
+        only="unionpay",
+    ),
     Fault("unknown_order", "notify", "通知中订单号未知", "an order nobody knows"),
     Fault("stale_notify", "notify", "很旧的通知（天）", "an old notification (days)", "30", SECONDS),
-    Fault("wrong_charset", "notify", "声明的字符集与内容不符", "declares another charset", only="alipay"),
+    Fault("wrong_charset", "notify", "声明的字符集与内容不符", "declares another charset", only="alipay unionpay"),
     Fault("wrong_content_type", "notify", "内容类型不是表单", "is no form by its content type"),
     Fault("notify_close", "notify", "关闭时也通知", "closing is notified too", only="alipay"),
     Fault("bill_missing", "bill", "账单少一行", "a row missing in the statement"),
@@ -204,7 +258,7 @@ def take(box: Box, kind: Kind, *, scope: str, api: str = "", gateway: str = "ali
 
 def _candidates(box: Box, kind: Kind, *, gateway: str) -> Iterable[Control]:
     rows = box.store.all("SELECT * FROM control WHERE remaining IS NULL OR remaining > 0 ORDER BY id")
-    known = {fault.name for fault in CATALOGUE if fault.kind == kind and fault.only in {"", gateway}}
+    known = {fault.name for fault in CATALOGUE if fault.kind == kind and fault.is_known_to(gateway)}
     return [control for control in (Control(**row) for row in rows) if control.fault in known]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sandbox.alipay.face import ALIPAY
 from sandbox.gateway import Gateway
+from sandbox.unionpay.face import UNIONPAY
 from sandbox.web import BadRequest, Request
 from sandbox.wechatpay.face import WECHATPAY
 
-KNOWN: dict[str, Gateway] = {gateway.code: gateway for gateway in (ALIPAY, WECHATPAY)}
+KNOWN: dict[str, Gateway] = {gateway.code: gateway for gateway in (ALIPAY, WECHATPAY, UNIONPAY)}
 
 
 def chosen(request: Request) -> list[Gateway]:

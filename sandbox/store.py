@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
+from sandbox.unionpay.tables import SCHEMA as UNIONPAY
 from sandbox.wechatpay.schema import SCHEMA as WECHATPAY
 
 SCHEMA = """
@@ -57,7 +58,8 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self.connection.row_factory = sqlite3.Row
-        self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; " + SCHEMA + WECHATPAY)
+        schema = SCHEMA + WECHATPAY + UNIONPAY
+        self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; " + schema)
         self.lock = RLock()
         self.depth = 0
         self._add_columns()

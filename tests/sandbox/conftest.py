@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.alipay.accounts import FILE, Accounts
 from sandbox.app import Sandbox
 from sandbox.box import Options
-from sandbox.wechatpay.accounts import FILE as WECHATPAY_FILE
-from sandbox.wechatpay.accounts import Accounts as WechatpayAccounts
+from sandbox.credentials import ensure
 
 from .merchant import Hands, Mailbox, Merchant
 
@@ -19,15 +17,13 @@ from .merchant import Hands, Mailbox, Merchant
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The accounts of seed 1; made once, for making keys takes time."""
     folder = tmp_path_factory.mktemp("seeded")
-    Accounts(folder, seed=1)
-    WechatpayAccounts(folder, seed=1)
+    ensure(folder, seed=1)
     return folder
 
 
 @pytest.fixture
 def state_dir(tmp_path: Path, seeded: Path) -> Path:
-    for name in (FILE, WECHATPAY_FILE):
-        shutil.copy(seeded / name, tmp_path / name)
+    shutil.copytree(seeded, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
