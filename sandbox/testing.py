@@ -90,7 +90,12 @@ class RunningSandbox:
     @cached_property
     def credentials(self) -> dict[str, str]:
         """Of the first Alipay account: app_id, seller_id, app_private_key, alipay_public_key, gateway_url."""
-        found: dict[str, str] = self.get("/sandbox/credentials.json")["alipay"]
+        found: dict[str, str] = self.get("/sandbox/credentials.json?gateway=alipay")["alipay"]
+        return found
+
+    def credentials_of(self, gateway: str) -> dict[str, str]:
+        """Of the first account at `alipay`, `wechatpay` or `unionpay`."""
+        found: dict[str, str] = self.get(f"/sandbox/credentials.json?gateway={gateway}")[gateway]
         return found
 
     def get(self, path: str) -> Any:

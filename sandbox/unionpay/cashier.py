@@ -29,7 +29,7 @@ def show(box: Box, request: Request, code: str) -> Response:
     """
     trade = trades.begin(box, _trade(box, code))
     if _is_open(box, trade):
-        return page("unionpay_cashier", language=request.language, **_values(box, trade))
+        return page("cashier", language=request.language, **_values(box, trade, language=request.language))
     return _result(box, trade, _standing(trade), language=request.language)
 
 
@@ -108,23 +108,25 @@ def _result(box: Box, trade: Trade, standing: str, *, language: str) -> Response
     texts = TEXTS[language]
     good = standing in {"pay", "paid"}
     return page(
-        "unionpay_result",
+        "result",
         language=language,
         mark="✓" if good else "!",
         tone="good" if good else "bad",
         result=texts[f"result_{standing}"],
         hint=texts[f"hint_{standing}"],
-        **_values(box, trade),
+        **_values(box, trade, language=language),
     )
 
 
-def _values(box: Box, trade: Trade) -> dict[str, object]:
+def _values(box: Box, trade: Trade, *, language: str) -> dict[str, object]:
     return {
         "amount": yuan(trade.paid_fen or trade.total_fen),
         "subject": trade.subject,
-        "order_id": trade.order_id,
+        "out_trade_no": trade.order_id,
+        "trade_label": TEXTS[language]["query_label"],
+        "trade_no": trade.query_id or "—",
         "seller": trade.mer_id,
         "buyer": trade.card_no,
         "expires": beijing(trade.expires_at),
-        "code": trade.code,
+        "cashier": f"/unionpay/cashier/{trade.code}?lang={language}",
     }
