@@ -163,10 +163,13 @@ CATALOGUE = (
     Fault("stale_notify", "notify", "很旧的通知（天）", "an old notification (days)", "30", SECONDS),
     Fault("wrong_charset", "notify", "声明的字符集与内容不符", "declares another charset", only="alipay unionpay"),
     Fault("wrong_content_type", "notify", "内容类型不是表单", "is no form by its content type"),
+    Fault("notify_cert_sn", "notify", "通知中带支付宝证书序列号", "the notification names Alipay's certificate"),
     Fault("notify_close", "notify", "关闭时也通知", "closing is notified too", only="alipay"),
     Fault("bill_missing", "bill", "账单少一行", "a row missing in the statement"),
     Fault("bill_extra", "bill", "账单多一行", "an extra row in the statement"),
     Fault("bill_changed", "bill", "账单金额不符（相差分）", "a changed amount in the statement (fen)", "1", FEN),
+    Fault("bill_fee", "bill", "账单中的服务费（分）", "the fee of a row in the statement (fen)", "6", FEN),
+    Fault("bill_duplicate", "bill", "账单中同一行出现两次", "a row twice in the statement"),
     Fault("bill_early", "bill", "当天即可下载账单", "the statement of today is ready"),
     Fault("clock_skew", "world", "网关时钟偏差（秒）", "the gateway's clock is off (seconds)", "900", SECONDS),
 )

@@ -143,7 +143,8 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
     def keys_cell(self, row: GatewayAccount) -> SafeString:
         kind = GATEWAYS.get(row.gateway)
         present: set[str] = getattr(row, "key_kinds", set())
-        lacking = [it.label for it in kind.CREDENTIAL_FIELDS if it.required and it.code not in present] if kind else []
+        asked = [it for it in kind.CREDENTIAL_FIELDS if it.is_asked(mode=services.mode_of(row))] if kind else []
+        lacking = [it.label for it in asked if it.required and it.code not in present]
         if not lacking:
             return badge(_("All there"), glyph="✓", tone="good")
         return badge(_("Missing"), glyph="✗", tone="bad", title=", ".join(str(label) for label in lacking))

@@ -170,6 +170,8 @@ def _initial(account: GatewayAccount | None) -> dict[str, object]:
 
 
 def _setting(asked: AccountField) -> forms.Field:
+    if asked.kind is FieldKind.CHOICE:
+        return forms.ChoiceField(**_words(asked), required=asked.required, choices=asked.choices)
     return forms.CharField(**_words(asked), required=asked.required, max_length=200)
 
 

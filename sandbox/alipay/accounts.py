@@ -9,6 +9,7 @@ from secrets import randbelow, token_hex
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from sandbox import dice
+from sandbox.alipay.authority import Authority
 from sandbox.files import locked, write_secret
 from sandbox.keys import load_private, new_key, private_pem, public_pem
 
@@ -86,6 +87,19 @@ class Accounts:
             self._read()
             return self._make()
 
+    @cached_property
+    def authority(self) -> Authority:
+        """Who issues their certificates; made when the first one is asked for."""
+        return Authority(self.path.parent, seed=f"{self.seed}:alipay:authority" if self.seeded else None)
+
+    def put(self, account: Account) -> Account:
+        """Keep an account with other keys."""
+        with locked(self.path.parent):
+            self._read()
+            self.known[account.app_id] = account
+            self._write()
+            return account
+
     def _read(self) -> None:
         if self.path.exists():
             stored = json.loads(self.path.read_text("utf-8"))
@@ -97,6 +111,9 @@ class Accounts:
         number = len(self.known) + 1
         account = Account.create(seed=f"{self.seed}:alipay:{number}" if self.seeded else None)
         self.known[account.app_id] = account
+        self._write()
+        return account
+
+    def _write(self) -> None:
         accounts = [asdict(known) for known in self.known.values()]
         write_secret(self.path, {"seed": self.seed, "seeded": self.seeded, "accounts": accounts})
-        return account

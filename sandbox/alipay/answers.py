@@ -12,10 +12,15 @@ from sandbox.web import Response
 SUCCESS: dict[str, object] = {"code": "10000", "msg": MESSAGES["10000"]}
 
 
-def signed(account: Account, method: str, content: Mapping[str, object], *, charset: str) -> Response:
-    """An answer as Alipay gives it: JSON called text/html, with the object's own characters signed."""
+def signed(account: Account, method: str, content: Mapping[str, object], *, charset: str, serial: str = "") -> Response:
+    """
+    An answer as Alipay gives it: JSON called text/html, with the object's own characters signed.
+
+    :param serial: of the certificate, in certificate mode
+    """
     raw = _raw(content, charset=charset)
-    return wrap(method, raw, signature=sign(raw.encode(charset), account.alipay_key), charset=charset)
+    signature = sign(raw.encode(charset), account.alipay_key)
+    return wrap(method, raw, signature=signature, charset=charset, serial=serial)
 
 
 def unsigned(method: str, content: Mapping[str, object], *, charset: str = "utf-8") -> Response:
@@ -28,8 +33,9 @@ def refusal(refused: Refused) -> Response:
     return _respond(f'{{"error_response":{raw}}}', charset="utf-8")
 
 
-def wrap(method: str, raw: str, *, signature: str, charset: str) -> Response:
-    ending = f',"sign":"{signature}"' if signature else ""
+def wrap(method: str, raw: str, *, signature: str, charset: str, serial: str = "") -> Response:
+    ending = f',"alipay_cert_sn":"{serial}"' if serial else ""
+    ending += f',"sign":"{signature}"' if signature else ""
     return _respond(f'{{"{method.replace(".", "_")}_response":{raw}{ending}}}', charset=charset)
 
 

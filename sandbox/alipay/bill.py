@@ -12,7 +12,7 @@ from sandbox.alipay.accounts import Account
 from sandbox.alipay.refusals import Refused, bad_parameter
 from sandbox.box import Box
 from sandbox.clock import DAY, beijing, from_beijing, moment
-from sandbox.money import yuan
+from sandbox.money import fen, yuan
 from sandbox.web import NotFound, Response
 
 LINK_LIFE = 30.0
@@ -21,6 +21,7 @@ COLUMNS = (
     "支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,券核销金额（元）,券名称,商家红包消费金额（元）,卡消费金额（元）,"
     "退款批次号/请求号,服务费（元）,分润（元）,备注"
 ).split(",")
+AMOUNT, FEE = COLUMNS.index("订单金额（元）"), COLUMNS.index("服务费（元）")
 PAID = (
     "SELECT *, '交易' AS kind, paid_fen AS fen, paid_at AS at, '' AS request, '' AS remark FROM trade WHERE app_id = ?"
 )
@@ -107,13 +108,17 @@ def _facts(box: Box, app_id: str, day: str) -> list[Row]:
 def _faulty(box: Box, row: Row) -> Iterator[list[str]]:
     values = {control.fault: control.value for control in faults.take(box, "bill", scope=row["out_trade_no"])}
     if "bill_missing" not in values:
-        yield _line(row, fen=row["fen"] + int(values.get("bill_changed", 0)))
+        sign = -1 if row["fen"] < 0 else 1  # a refund gives its part of the fee back
+        honest = _line(
+            row, fen=row["fen"] + int(values.get("bill_changed", 0)), fee_fen=-sign * int(values.get("bill_fee", 0))
+        )
+        yield from [honest] * (2 if "bill_duplicate" in values else 1)
     if "bill_extra" in values:
         yield _line(row, fen=row["fen"], suffix="X")
 
 
-def _line(row: Row, *, fen: int, suffix: str = "") -> list[str]:
-    amount = yuan(fen) if fen >= 0 else f"-{yuan(-fen)}"
+def _line(row: Row, *, fen: int, fee_fen: int = 0, suffix: str = "") -> list[str]:
+    amount = _signed(fen)
     zeros = ["0.00"] * 5
     return [
         f"{row['trade_no']}{suffix}\t",
@@ -131,10 +136,14 @@ def _line(row: Row, *, fen: int, suffix: str = "") -> list[str]:
         "0.00\t",
         "0.00",
         f"{row['request']}\t",
-        "0.00",
+        _signed(fee_fen),
         "0.00",
         row["remark"],
     ]
+
+
+def _signed(fen: int) -> str:
+    return yuan(fen) if fen >= 0 else f"-{yuan(-fen)}"
 
 
 def _csv(rows: list[list[str]]) -> str:
@@ -158,5 +167,10 @@ def _detail(account: Account, day: str, rows: list[list[str]]) -> str:
 
 def _summary(account: Account, day: str, rows: list[list[str]]) -> str:
     counts = [str(sum(1 for row in rows if row[2].startswith(kind))) for kind in ("交易", "退款")]
-    header = ["门店编号", "门店名称", "交易订单总笔数", "退款订单总笔数"]
-    return _frame(account, day, "业务明细(汇总)", _csv([header, ["合计", "", *counts]]))
+    sums = [_signed(sum(_fen_of(row[column]) for row in rows)) for column in (AMOUNT, FEE)]
+    header = ["门店编号", "门店名称", "交易订单总笔数", "退款订单总笔数", "订单金额（元）", "服务费（元）"]
+    return _frame(account, day, "业务明细(汇总)", _csv([header, ["合计\t", "\t", *counts, *sums]]))
+
+
+def _fen_of(amount: str) -> int:
+    return -fen(amount[1:]) if amount.startswith("-") else fen(amount)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.alipay import bill, cashier, console, gateway, notify
+from sandbox.alipay import bill, cashier, certification, console, gateway, notify
 from sandbox.alipay.broken import BROKEN
 from sandbox.box import Box
 from sandbox.gateway import Gateway
@@ -40,6 +40,8 @@ ALIPAY = Gateway(
         ("POST", r"/alipay/cashier/(?P<code>[\w-]+)", cashier.act),
         ("GET", r"/alipay/cashier/(?P<code>[\w-]+)/(?P<standing>[a-z]+)", cashier.result),
         ("GET", r"/alipay/bill/(?P<token>[\w-]+)", lambda box, request, token: bill.download(box, token)),
+        ("GET", r"/sandbox/alipay/certificates\.json", certification.show),
+        ("POST", r"/sandbox/alipay/rotate", certification.rotate),
     ),
     sender=notify.SENDER,
     accounts=lambda box: list(box.accounts.known),

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sandbox import faults, notices
-from sandbox.alipay import answers, methods, notify, trades
+from sandbox.alipay import answers, certification, methods, notify, trades
 from sandbox.alipay.refusals import MESSAGES, Refused
 from sandbox.alipay.requests import Call, authenticate
 from sandbox.box import Box
@@ -74,7 +74,13 @@ def _execute(box: Box, call: Call) -> Response:
         content = methods.METHODS[call.method](box, call)
     except Refused as refused:
         content = refused.content()
-    return answers.signed(call.account, call.method, content, charset=call.charset)
+    return _sign(box, call, content)
+
+
+def _sign(box: Box, call: Call, content: Mapping[str, object]) -> Response:
+    account = box.accounts.known[call.account.app_id]
+    serial = certification.alipay_certificate(box, account).sn if call.is_certified else ""
+    return answers.signed(account, call.method, content, charset=call.charset, serial=serial)
 
 
 def _show(box: Box, call: Call, request: Request) -> Response:
@@ -140,7 +146,7 @@ def _refuse(strike: Strike) -> Response:
     strike.done_if_meant()
     sub_code = strike.control.value or "ACQ.SYSTEM_ERROR"
     content = Refused("40004", sub_code, "沙箱按要求拒绝").content()
-    return answers.signed(strike.call.account, strike.call.method, content, charset=strike.call.charset)
+    return _sign(strike.box, strike.call, content)
 
 
 def _bad_signature(strike: Strike) -> Response:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from sandbox import faults
-from sandbox.alipay import bill, notify, refunds, trades
+from sandbox.alipay import bill, certification, notify, refunds, trades
 from sandbox.alipay.answers import SUCCESS
 from sandbox.alipay.refunds import Wanted
 from sandbox.alipay.refusals import Refused, bad_parameter
@@ -214,6 +214,12 @@ def bill_url(box: Box, call: Call) -> Content:
     return SUCCESS | {"bill_download_url": box.url(bill.link(box, call.account, kind=kind, day=day))}
 
 
+def cert_download(box: Box, call: Call) -> Content:
+    return SUCCESS | {
+        "alipay_cert_content": certification.download(box, call.account, call.text("alipay_cert_sn", limit=64))
+    }
+
+
 METHODS: dict[str, Callable[[Box, Call], Content]] = {
     "alipay.trade.precreate": precreate,
     "alipay.trade.query": query,
@@ -222,6 +228,7 @@ METHODS: dict[str, Callable[[Box, Call], Content]] = {
     "alipay.trade.refund": refund,
     "alipay.trade.fastpay.refund.query": refund_query,
     "alipay.data.dataservice.bill.downloadurl.query": bill_url,
+    "alipay.open.app.alipaycert.download": cert_download,
 }
 PAGES = frozenset({"alipay.trade.page.pay", "alipay.trade.wap.pay"})
 KNOWN: dict[str, object] = {**METHODS, **dict.fromkeys(PAGES)}

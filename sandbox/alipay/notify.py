@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from sandbox import faults, notices
+from sandbox.alipay import certification
 from sandbox.alipay.accounts import Account
 from sandbox.alipay.refunds import Refund
 from sandbox.alipay.signing import NOTIFICATION, REQUEST, sign, sign_sha1, string_to_sign
@@ -189,6 +190,8 @@ def write(box: Box, row: Row) -> Letter:
     values: dict[str, str] = json.loads(row["faults"])
     fields: dict[str, str] = json.loads(row["fields"])
     fields |= _times(box, row, fields, values)
+    if "notify_cert_sn" in values:
+        fields["alipay_cert_sn"] = certification.alipay_certificate(box, account).sn
     body = signed_form(
         {**fields, "notify_id": row["notify_id"]}, account=account, charset=row["charset"], forge=row["forge"]
     )

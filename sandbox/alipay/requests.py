@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from sandbox import faults
+from sandbox.alipay import certification
 from sandbox.alipay.accounts import Account
+from sandbox.alipay.authority import APP
 from sandbox.alipay.refusals import Refused, bad_parameter, invalid, missing
 from sandbox.alipay.signing import REQUEST, string_to_sign, verifies
 from sandbox.box import Box
@@ -30,6 +34,11 @@ class Call:
     charset: str
     params: Mapping[str, str]
     content: Mapping[str, Any]
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether it was signed in certificate mode; it is answered in the same."""
+        return bool(self.params.get("app_cert_sn"))
 
     @property
     def scope(self) -> str:
@@ -81,7 +90,7 @@ def authenticate(box: Box, request: Request, *, methods: Mapping[str, object]) -
     method = _required(params, "method")
     if method not in methods:
         raise invalid("method", "不存在的方法名")
-    _check_signature(params, account=account, charset=charset)
+    _check_signature(params, key=_signing_key(box, params, account=account), charset=charset)
     _check_common(params)
     content = _content(params)
     call = Call(account=account, method=method, charset=charset, params=params, content=content)
@@ -123,7 +132,21 @@ def _required(params: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _check_signature(params: Mapping[str, str], *, account: Account, charset: str) -> None:
+def _signing_key(box: Box, params: Mapping[str, str], *, account: Account) -> RSAPublicKey:
+    """The app's key; in certificate mode, the one in the certificate that the request names."""
+    named = [params.get(name, "") for name in ("app_cert_sn", "alipay_root_cert_sn")]
+    if not any(named):
+        return account.app_key.public_key()
+    certification.app_certificate(box, account)
+    found = box.accounts.authority.get(_required(params, "app_cert_sn"), app_id=account.app_id, kind=APP)
+    if found is None:
+        raise invalid("app_cert_sn", "无效的应用公钥证书序列号")
+    if _required(params, "alipay_root_cert_sn") != box.accounts.authority.root_sn:
+        raise invalid("alipay_root_cert_sn", "无效的支付宝根证书序列号")
+    return found.public_key
+
+
+def _check_signature(params: Mapping[str, str], *, key: RSAPublicKey, charset: str) -> None:
     if not params.get("sign_type"):
         raise missing("signature_type")
     if params["sign_type"] != "RSA2":
@@ -131,7 +154,7 @@ def _check_signature(params: Mapping[str, str], *, account: Account, charset: st
     if not params.get("sign"):
         raise missing("signature")
     signed = string_to_sign(params, without=REQUEST)
-    if not verifies(signed.encode(charset), params["sign"], account.app_key.public_key()):
+    if not verifies(signed.encode(charset), params["sign"], key):
         raise invalid("signature", f"验签出错，网关生成的待签名字符串为：{signed}")
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-from .signature import is_signed
+from .keyring import Keyring, Verdict
 
 BAD_SIGNATURE = "answer.bad_signature"
+UNKNOWN_KEY = "answer.unknown_key"
 UNSIGNED = "answer.unsigned"
 MALFORMED = "answer.malformed"
 BLANKS = " \t\r\n"
@@ -37,6 +36,7 @@ class Answer:
     message: str = ""
     raw: bytes = field(default=b"", repr=False)
     server_date: str = ""
+    serial: str = ""  # of the certificate that Alipay says it signed with
 
     @property
     def status(self) -> str:
@@ -53,7 +53,7 @@ class Answer:
         return self.message or str(self.content.get("sub_msg", "") or self.content.get("msg", ""))
 
 
-def read_answer(*, body: bytes, method: str, key: RSAPublicKey, server_date: str = "") -> Answer:
+def read_answer(*, body: bytes, method: str, keys: Keyring, server_date: str = "") -> Answer:
     """
     Verify an answer; what is not signed by Alipay may explain itself, and is believed in nothing.
 
@@ -64,17 +64,20 @@ def read_answer(*, body: bytes, method: str, key: RSAPublicKey, server_date: str
         members = split_members(body.decode())
         raw_content = members[name if name in members else "error_response"]
         content = json.loads(raw_content)
-        signature = json.loads(members.get("sign", '""'))
-        if not (isinstance(content, dict) and isinstance(signature, str)):
+        signature, serial = (json.loads(members.get(told, '""')) for told in ("sign", "alipay_cert_sn"))
+        if not (isinstance(content, dict) and isinstance(signature, str) and isinstance(serial, str)):
             raise TypeError("an object and its signature expected")
     except MISREAD:
         return Answer(fault=MALFORMED, raw=body, server_date=server_date)
+    told = Answer(raw=body, server_date=server_date, serial=serial)
     if not signature:
-        fault = "" if "sub_code" in content else UNSIGNED
-        return Answer(fault=fault, content=content, raw=body, server_date=server_date)
-    if not is_signed(signed=raw_content.encode(), signature=signature, key=key):
-        return Answer(fault=BAD_SIGNATURE, raw=body, server_date=server_date)
-    return Answer(trusted=True, content=content, raw=body, server_date=server_date)
+        return replace(told, fault="" if "sub_code" in content else UNSIGNED, content=content)
+    verdict = keys.judge(signed=raw_content.encode(), signature=signature, serial=serial)
+    if verdict is Verdict.GENUINE:
+        return replace(told, trusted=True, content=content)
+    if verdict is Verdict.UNKNOWN_KEY:
+        return replace(told, fault=UNKNOWN_KEY, message=serial)
+    return replace(told, fault=BAD_SIGNATURE)
 
 
 def split_members(text: str) -> dict[str, str]:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from secrets import token_hex
 
@@ -13,8 +14,9 @@ from ..account import ADDRESS_LABEL, AccountField, ConfigError, Environment, Wor
 from ..checks import CheckResult, CheckStatus, check_notify_url, refused
 from ..keys import fingerprint
 from .account import ALIPAY_PUBLIC_KEY, APP_ID, PRIVATE_KEY, SELLER_ID, AlipayAccount
-from .answer import BAD_SIGNATURE, Answer
-from .client import AlipayClient
+from .answer import BAD_SIGNATURE, UNKNOWN_KEY, Answer
+from .certificate_checks import check_certificates
+from .client import AlipayClient, beijing_text
 from .codes import NO_SUCH_TRADE
 from .signature import is_signed, sign
 
@@ -26,33 +28,32 @@ CLOCK_ERROR_SECONDS = 240
 ROUND_TRIP_LABEL = gettext_lazy("Signature round trip")
 LIVE_CALL_LABEL = gettext_lazy("Question to Alipay")
 CLOCK_LABEL = gettext_lazy("Clock")
+TIME_ZONE_LABEL = gettext_lazy("Time zone")
 
 
-def check_account(*, account: AlipayAccount, environment: Environment, notify_url: str) -> list[CheckResult]:
+def check_account(*, account: AlipayAccount, notify_url: str, at: datetime) -> list[CheckResult]:
     """All that can be told without asking Alipay."""
     checks = [
         _attempt("base_url", ADDRESS_LABEL, lambda: _check_address(account)),
-        _attempt(APP_ID.code, APP_ID.label, lambda: _check_app_id(account, environment)),
+        _attempt(APP_ID.code, APP_ID.label, lambda: _check_app_id(account)),
         _attempt(SELLER_ID.code, SELLER_ID.label, lambda: _check_seller_id(account)),
         _attempt(PRIVATE_KEY.code, PRIVATE_KEY.label, lambda: _check_key(PRIVATE_KEY, account.private_key)),
-        _attempt(
-            ALIPAY_PUBLIC_KEY.code,
-            ALIPAY_PUBLIC_KEY.label,
-            lambda: _check_key(ALIPAY_PUBLIC_KEY, account.alipay_key),
-        ),
+        *(check_certificates(account=account, at=at) if account.uses_certificates else [_check_platform_keys(account)]),
         _attempt("round_trip", ROUND_TRIP_LABEL, lambda: _check_round_trip(account)),
+        _check_time_zone(at),
     ]
-    return checks + ([check_notify_url(url=notify_url, environment=environment)] if notify_url else [])
+    where = Environment.LIVE if account.is_live else Environment.SANDBOX
+    return checks + ([check_notify_url(url=notify_url, environment=where)] if notify_url else [])
 
 
-def check_online(*, client: AlipayClient, clock: Callable[[], datetime]) -> list[CheckResult]:
+def check_online(*, client: AlipayClient) -> list[CheckResult]:
     """Ask about a payment that nobody made: "there is none", signed, proves both keys and the account."""
     question = {"out_trade_no": f"SELFCHECK{token_hex(8)}"}
     try:
         answer = client.call(method="alipay.trade.query", content=question)
     except ConfigError as error:
         return [refused(code="online", label=LIVE_CALL_LABEL, error=error)]
-    return [_judge_answer(answer), *_check_clock(answer, at=clock())]
+    return [_judge_answer(answer)]
 
 
 def _attempt(code: str, label: Words, check: Callable[[], CheckResult]) -> CheckResult:
@@ -66,9 +67,9 @@ def _check_address(account: AlipayAccount) -> CheckResult:
     return CheckResult(code="base_url", label=ADDRESS_LABEL, value=account.address, meaning=_("Requests go here."))
 
 
-def _check_app_id(account: AlipayAccount, environment: Environment) -> CheckResult:
+def _check_app_id(account: AlipayAccount) -> CheckResult:
     app_id = account.app_id
-    if environment is Environment.LIVE and app_id.startswith(SANDBOX_APP_IDS):
+    if account.is_live and app_id.startswith(SANDBOX_APP_IDS):
         return CheckResult(
             code=APP_ID.code,
             label=APP_ID.label,
@@ -87,6 +88,17 @@ def _check_seller_id(account: AlipayAccount) -> CheckResult:
         value=account.seller_id,
         meaning=_("Notifications for another merchant are refused."),
     )
+
+
+def _check_platform_keys(account: AlipayAccount) -> CheckResult:
+    """Of several that are alive, each must be Alipay's."""
+
+    def check() -> CheckResult:
+        keys = account.platform_keys
+        shown = "; ".join(f"RSA {one.key.key_size}, {fingerprint(one.key)}" for one in keys)
+        return replace(_check_key(ALIPAY_PUBLIC_KEY, keys[0].key), value=shown)
+
+    return _attempt(ALIPAY_PUBLIC_KEY.code, ALIPAY_PUBLIC_KEY.label, check)
 
 
 def _check_key(field: AccountField, key: RSAPrivateKey | RSAPublicKey) -> CheckResult:
@@ -125,6 +137,13 @@ def _read_answer(answer: Answer) -> tuple[CheckStatus, str, str]:
             _("Alipay answered, but the Alipay public key of this account does not fit its signature."),
             _("Copy Alipay's public key again from open.alipay.com."),
         )
+    if answer.fault == UNKNOWN_KEY:
+        return (
+            CheckStatus.ERROR,
+            _("Alipay signs with the certificate %(serial)s, which this account does not have.")
+            % {"serial": answer.serial},
+            _("Fetch Alipay's new certificate, or upload alipayCertPublicKey_RSA2.crt again from open.alipay.com."),
+        )
     if answer.fault.startswith(("transport.", "http.")):
         return (
             CheckStatus.ERROR,
@@ -134,11 +153,18 @@ def _read_answer(answer: Answer) -> tuple[CheckStatus, str, str]:
     return CheckStatus.WARNING, _("Alipay gave no clear answer."), _("Try again in a minute.")
 
 
-def _check_clock(answer: Answer, *, at: datetime) -> list[CheckResult]:
-    """Against the Date header; there is no row where Alipay sent none."""
+def check_clock(*, heard: tuple[str, datetime] | None) -> list[CheckResult]:
+    """
+    Against the Date of the last answer that Alipay signed; there is no row where none came, or without a Date.
+
+    :param heard: the Date header, and when it came by our own clock
+    """
     try:
-        seconds = abs((at - parsedate_to_datetime(answer.server_date)).total_seconds())
+        date, at = heard or ("", None)
+        seconds = abs((at - parsedate_to_datetime(date)).total_seconds()) if at else None
     except (TypeError, ValueError):
+        return []
+    if seconds is None:
         return []
     status = CheckStatus.OK
     if seconds > CLOCK_WARNING_SECONDS:
@@ -153,3 +179,17 @@ def _check_clock(answer: Answer, *, at: datetime) -> list[CheckResult]:
             remedy="" if status is CheckStatus.OK else _("Set the clock of this server right."),
         )
     ]
+
+
+def _check_time_zone(at: datetime) -> CheckResult:
+    """Alipay takes every time for Beijing's, wherever the server stands and whatever TZ says."""
+    written = beijing_text(at)
+    fits = written == f"{at.astimezone(timezone(timedelta(hours=8))):%Y-%m-%d %H:%M:%S}"
+    return CheckResult(
+        code="time_zone",
+        label=TIME_ZONE_LABEL,
+        status=CheckStatus.OK if fits else CheckStatus.ERROR,
+        value=written,
+        meaning=_("Requests carry Beijing time.") if fits else _("Requests do not carry Beijing time."),
+        remedy="" if fits else _("Set TIME_ZONE to Asia/Shanghai."),
+    )

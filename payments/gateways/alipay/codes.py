@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..account import AccountField, ConfigError, Words
 from ..event import Outcome
-from .account import APP_ID, PRIVATE_KEY
+from .account import APP_CERT, APP_ID, PRIVATE_KEY, ROOT_CERT
 from .answer import Answer
 
 OK = "10000"
@@ -70,6 +70,8 @@ _KEY = _of(
     _("Upload the public half of this private key to this application on open.alipay.com, as RSA2."),
 )
 _APP = _of(APP_ID, _("Compare the app ID with open.alipay.com, and whether it is a live or a sandbox one."))
+_CERT = _of(APP_CERT, _("Upload the application certificate again from open.alipay.com, as it was downloaded."))
+_ROOT = _of(ROOT_CERT, _("Download alipayRootCert.crt again, and change nothing in it."))
 _CLOCK = _Fault("clock", _("Clock"), _("Set the clock of this server right."))
 _CONTRACT = _Fault("contract", _("Contract"), _("Sign up for this product on open.alipay.com."))
 
@@ -82,6 +84,10 @@ ACCOUNT_FAULTS = {
     "isv.missing-app-id": _APP,
     "isv.invalid-app-id": _APP,
     "isv.app-not-exist": _APP,
+    "isv.missing-app-cert-sn": _CERT,
+    "isv.invalid-app-cert-sn": _CERT,
+    "isv.missing-alipay-root-cert-sn": _ROOT,
+    "isv.invalid-alipay-root-cert-sn": _ROOT,
     "isv.invalid-timestamp": _CLOCK,
     "isv.missing-timestamp": _CLOCK,
     "isv.insufficient-isv-permissions": _CONTRACT,

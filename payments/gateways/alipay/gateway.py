@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import IO
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -10,23 +11,40 @@ from django.utils.translation import gettext_lazy
 from kernel.clock import now
 
 from ..account import AccountConfig
-from ..base import Ack, Clock, Gateway, InboundRequest, Meter, no_meter
+from ..base import Ack, Clock, FetchedKey, Gateway, InboundRequest, Meter, no_meter
 from ..calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from ..checks import CheckResult
 from ..event import EventKind, GatewayEvent, Outcome
-from ..transport import Transport
-from .account import ALIPAY_PUBLIC_KEY, APP_ID, PRIVATE_KEY, SELLER_ID, AlipayAccount
-from .checks import check_account, check_online
+from ..statement import StatementFile, StatementLine, StatementRequest
+from ..transport import FileSource, Transport
+from .account import (
+    ALIPAY_CERT,
+    ALIPAY_PUBLIC_KEY,
+    APP_CERT,
+    APP_ID,
+    MODE_FIELD,
+    PRIVATE_KEY,
+    ROOT_CERT,
+    SELLER_ID,
+    AlipayAccount,
+)
+from .bill import read_bill
+from .bill_link import fetch_statement
+from .checks import check_account, check_clock, check_online
 from .client import AlipayClient
 from .notification import read_notification
 from .refunds import read_refund_queried, read_refunded, refund_content, refund_query_content
+from .renewal import download_certificate, missing_serial
 from .trades import order_content, read_closed, read_created, read_queried
 
 BROWSER_METHODS = {"page": "alipay.trade.page.pay", "wap": "alipay.trade.wap.pay"}
 
 
 class AlipayGateway(Gateway):
-    """Alipay's open platform in public-key mode: codes to scan, and payment in the customer's browser."""
+    """
+    Alipay's open platform, with public keys or with certificates: codes to scan, and payment in the customer's
+    browser.
+    """
 
     code = "alipay"
     label = gettext_lazy("Alipay")
@@ -41,9 +59,10 @@ class AlipayGateway(Gateway):
         refund_notifies_payment_url=True,
         confirm_by_query=False,
         refund_window=timedelta(days=365),
+        has_statements=True,
     )
-    SETTING_FIELDS = (APP_ID, SELLER_ID)
-    CREDENTIAL_FIELDS = (PRIVATE_KEY, ALIPAY_PUBLIC_KEY)
+    SETTING_FIELDS = (MODE_FIELD, APP_ID, SELLER_ID)
+    CREDENTIAL_FIELDS = (PRIVATE_KEY, ALIPAY_PUBLIC_KEY, APP_CERT, ALIPAY_CERT, ROOT_CERT)
 
     def __init__(
         self,
@@ -52,10 +71,12 @@ class AlipayGateway(Gateway):
         transport: Transport | None = None,
         clock: Clock = now,
         meter: Meter = no_meter,
+        files: FileSource | None = None,
     ) -> None:
         super().__init__(config=config, transport=transport, clock=clock, meter=meter)
         self.account = AlipayAccount(config)
-        self.client = AlipayClient(account=self.account, transport=transport, clock=clock)
+        self.client = AlipayClient(account=self.account, transport=transport, clock=clock, meter=meter)
+        self.files = files
 
     def account_claims(self) -> Mapping[str, str]:
         return {"app_id": self.account.app_id, "seller_id": self.account.seller_id}
@@ -91,7 +112,7 @@ class AlipayGateway(Gateway):
         return read_refund_queried(answer, ref=ref)
 
     def parse_notification(self, *, request: InboundRequest) -> GatewayEvent:
-        return read_notification(request=request, key=self.account.alipay_key)
+        return read_notification(request=request, keys=self.client.keyring)
 
     def acknowledge(self, *, event: GatewayEvent) -> Ack:
         return Ack(status=200, body=b"success", content_type="text/plain")
@@ -100,8 +121,26 @@ class AlipayGateway(Gateway):
         return Ack(status=status, body=b"failure", content_type="text/plain")
 
     def self_check(self, *, online: bool = False, notify_url: str = "") -> list[CheckResult]:
-        checks = check_account(account=self.account, environment=self.config.environment, notify_url=notify_url)
-        return checks + (check_online(client=self.client, clock=self.clock) if online else [])
+        checks = check_account(account=self.account, notify_url=notify_url, at=self.clock())
+        asked = check_online(client=self.client) if online else []
+        return [*checks, *asked, *check_clock(heard=self.client.heard)]
+
+    def statement(self, *, request: StatementRequest) -> StatementFile:
+        return fetch_statement(
+            client=self.client, request=request, files=self.files, is_live=self.account.is_live, at=self.clock()
+        )
+
+    def read_statement(self, *, file: IO[bytes]) -> Iterator[StatementLine]:
+        return read_bill(file)
+
+    def fetch_keys(self, *, serial: str = "") -> list[FetchedKey]:
+        """In public-key mode there is nothing to fetch: only the console shows Alipay's key."""
+        if not self.account.uses_certificates:
+            return []
+        wanted = serial or missing_serial(self.client)
+        if not wanted:
+            return []
+        return download_certificate(client=self.client, account=self.account, serial=wanted, at=self.clock())
 
     def _misfit(self, request: CreateRequest) -> GatewayEvent | None:
         """What Alipay would refuse is not sent: no payment came of it, so it failed for certain."""

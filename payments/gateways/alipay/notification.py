@@ -1,36 +1,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-from ..base import ForgedNotification, InboundRequest, Unreadable
+from ..base import ForgedNotification, InboundRequest, UnknownKey, Unreadable
 from ..event import EventKind, GatewayEvent, Outcome, fact_key
 from ..fields import beijing_moment, fen_of_yuan, text
 from .answer import MISREAD
 from .codes import TRADE_STATES
-from .signature import SIGN_TYPE, is_signed
+from .keyring import Keyring, Verdict
+from .signature import SIGN_TYPE
 from .trades import payer_of
 
 MAX_PARAMS = 200
 CHINESE = ("gbk", "gb2312", "gb18030")
 TRADE_NEWS = "trade_status_sync"
 GATEWAY_CHECK = b"alipay.service.check"
+SERIAL, SERIAL_FORM = b"alipay_cert_sn", re.compile(rb"[0-9a-f]{32}")
 SECOND_PAIR = re.compile(rb"&[A-Za-z0-9_]+=")
 
 
-def read_notification(*, request: InboundRequest, key: RSAPublicKey) -> GatewayEvent:
+def read_notification(*, request: InboundRequest, keys: Keyring) -> GatewayEvent:
     """
     Translate a notification, once it is proved to be Alipay's.
 
     :raises ForgedNotification: if Alipay did not sign these bytes
+    :raises UnknownKey: if it names a certificate that we do not hold
     :raises Unreadable: if it did, and they are not as documented
     """
     params = split_form(request.body)
-    authenticate(params, key=key)
+    authenticate(params, keys=keys)
     try:
         return _translate(decode(params), raw=request.body)
     except (*MISREAD, LookupError) as error:
@@ -50,22 +51,44 @@ def split_form(body: bytes) -> dict[bytes, bytes]:
     return params
 
 
-def authenticate(params: Mapping[bytes, bytes], *, key: RSAPublicKey) -> None:
+def authenticate(params: Mapping[bytes, bytes], *, keys: Keyring) -> None:
     """
     Make sure that Alipay signed these parameters. `sign_type` is left out, unlike in a request; one message alone,
     the check of an application's gateway, has it signed.
 
     :raises ForgedNotification: if it did not
+    :raises UnknownKey: if it names a certificate that we do not hold
     """
     if params.get(b"sign_type") != SIGN_TYPE.encode():
         raise ForgedNotification("not signed with RSA2")
     unsigned = {b"sign"} if params.get(b"service") == GATEWAY_CHECK else {b"sign", b"sign_type"}
-    signed = sorted((name, value) for name, value in params.items() if value and name not in unsigned)
-    if any(SECOND_PAIR.search(value) for _name, value in signed):
+    if any(SECOND_PAIR.search(value) for name, value in params.items() if name not in unsigned):
         raise ForgedNotification("a value that reads as two parameters")
-    content = b"&".join(name + b"=" + value for name, value in signed)
-    if not is_signed(signed=content, signature=params.get(b"sign", b""), key=key):
+    serial = _serial(params)
+    verdicts = [
+        keys.judge(signed=_content(params, without=left_out), signature=params.get(b"sign", b""), serial=serial)
+        for left_out in ((unsigned, unsigned | {SERIAL}) if serial else (unsigned,))
+    ]
+    if Verdict.UNKNOWN_KEY in verdicts:
+        raise UnknownKey(serial)
+    if Verdict.GENUINE not in verdicts:
         raise ForgedNotification("the signature is not Alipay's")
+
+
+def _content(params: Mapping[bytes, bytes], *, without: Set[bytes]) -> bytes:
+    signed = sorted((name, value) for name, value in params.items() if value and name not in without)
+    return b"&".join(name + b"=" + value for name, value in signed)
+
+
+def _serial(params: Mapping[bytes, bytes]) -> str:
+    """
+    Of the certificate, where a message names one. Whether it is signed along is not documented, nor does it matter:
+    it only chooses among keys that are Alipay's.
+    """
+    serial = params.get(SERIAL, b"")
+    if serial and SERIAL_FORM.fullmatch(serial) is None:
+        raise ForgedNotification("no serial of a certificate")
+    return serial.decode("ascii")
 
 
 def decode(params: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -5,14 +5,16 @@ import json
 import pytest
 
 from payments.gateways.alipay.answer import BAD_SIGNATURE, MALFORMED, UNSIGNED, Answer, read_answer, split_members
+from payments.gateways.alipay.keyring import Keyring, PlatformKey
 from tests.gateways.alipay.desk import ALIPAY, answer, signature
 
 METHOD = "alipay.trade.query"
+RING = Keyring([PlatformKey(kind="alipay_public_key", value="", key=ALIPAY.public_key())])
 NAME = "alipay_trade_query_response"
 
 
 def read(body: bytes) -> Answer:
-    return read_answer(body=body, method=METHOD, key=ALIPAY.public_key())
+    return read_answer(body=body, method=METHOD, keys=RING)
 
 
 def written(raw: str, *, signed: str = "", ending: str = "") -> bytes:

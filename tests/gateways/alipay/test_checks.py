@@ -33,7 +33,8 @@ class TestOffline:
 
         assert {it.status for it in checks.values()} == {CheckStatus.OK}
         assert list(checks) == [
-            "base_url", "app_id", "seller_id", "private_key", "alipay_public_key", "round_trip", "notify_url",
+            "base_url", "app_id", "seller_id", "private_key", "alipay_public_key", "round_trip", "time_zone",
+            "notify_url",
         ]  # fmt: skip
         assert all(it.label and it.meaning for it in checks.values())
         assert desk.sent == []

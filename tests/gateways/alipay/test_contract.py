@@ -26,9 +26,17 @@ FAULTS: dict[Breakdown, dict[str, object]] = {
 
 
 class AlipayRig:
+    mode = "public_key"
+    keys = {"private_key": "app_private_key", "alipay_public_key": "alipay_public_key"}  # our name: the sandbox's
+
     def __init__(self, sandbox: RunningSandbox, letterbox: Letterbox) -> None:
         self._sandbox = sandbox
         self._letterbox = letterbox
+
+    def files(self) -> dict[str, str]:
+        """All that a merchant downloads from the console."""
+        told: dict[str, str] = self._sandbox.get("/sandbox/alipay/certificates.json")
+        return self._sandbox.credentials | told
 
     @property
     def gateway(self) -> Gateway:
@@ -86,22 +94,21 @@ class AlipayRig:
         return self._gateway(app_private_key=APP_PRIVATE_KEY)
 
     def with_foreign_platform_key(self) -> Gateway:
-        return self._gateway(alipay_public_key=ALIPAY_PUBLIC_KEY)
+        stranger = self._sandbox.post("/sandbox/accounts")["alipay"]
+        certificates = self._sandbox.get(f"/sandbox/alipay/certificates.json?app_id={stranger['app_id']}")
+        return self._gateway(alipay_public_key=ALIPAY_PUBLIC_KEY, alipay_cert=certificates["alipay_cert"])
 
     def _pay_with(self, payment_no: str, **faults: str) -> InboundRequest:
         self._sandbox.pay(payment_no, faults=faults)
         return self.notifications(payment_no=payment_no)[-1]
 
     def _gateway(self, **changes: str) -> AlipayGateway:
-        given = self._sandbox.credentials | changes
+        given = self.files() | changes
         return AlipayGateway(
             config=AccountConfig(
                 environment=Environment.SANDBOX,
-                settings={"app_id": given["app_id"], "seller_id": given["seller_id"]},
-                credentials={
-                    "private_key": given["app_private_key"],
-                    "alipay_public_key": given["alipay_public_key"],
-                },
+                settings={"mode": self.mode, "app_id": given["app_id"], "seller_id": given["seller_id"]},
+                credentials={name: given[theirs] for name, theirs in self.keys.items()},
                 base_url=given["gateway_url"],
             )
         )
@@ -127,3 +134,19 @@ def rig(sandbox: RunningSandbox, letterbox: Letterbox) -> AlipayRig:
 
 class TestAlipay(GatewayContract):
     pass
+
+
+class CertificateRig(AlipayRig):
+    mode = "certificate"
+    keys = {
+        "private_key": "app_private_key",
+        "app_cert": "app_cert",
+        "alipay_cert": "alipay_cert",
+        "root_cert": "root_cert",
+    }
+
+
+class TestAlipayWithCertificates(GatewayContract):
+    @pytest.fixture
+    def rig(self, sandbox: RunningSandbox, letterbox: Letterbox) -> AlipayRig:
+        return CertificateRig(sandbox, letterbox)
