@@ -98,31 +98,14 @@ class HttpTransport:
         guard_no_transaction()
         if _origin(url) != self.origin:
             raise HostNotAllowed(_origin(url))
-<<<<<<< HEAD
-        try:
-            with _client(self.origin).stream(method, url, headers=dict(headers), content=content) as answer:
-                return _read(answer, max_bytes=self.max_bytes)
-        except httpx.TimeoutException as error:
-            raise TransportError("transport.timeout", type(error).__name__) from error
-        except httpx.ConnectError as error:
-            raise TransportError("transport.unreachable", str(error)) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise TransportError("transport.broken", type(error).__name__) from error
-
-
-def _read(answer: httpx.Response, *, max_bytes: int) -> Response:
-    deadline = monotonic() + TOTAL_SECONDS
-    body = bytearray()
-    for chunk in answer.iter_bytes():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TransportError("transport.too_large", f"more than {max_bytes} bytes")
-        if monotonic() > deadline:
-            raise TransportError("transport.timeout", f"unfinished after {TOTAL_SECONDS} s")
-    return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(body))
-=======
-        with _named_errors():
-            return _exchange(_client(self.origin), method=method, url=url, headers=headers, content=content)
+        with (
+            _named_errors(),
+            _client(self.origin).stream(method, url, headers=dict(headers), content=content) as answer,
+        ):
+            body = bytearray()
+            for chunk in _bounded(answer, limit=self.max_bytes, seconds=TOTAL_SECONDS):
+                body += chunk
+            return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(body))
 
 
 class FileSource(Protocol):
@@ -148,8 +131,16 @@ class FileTransport:
         guard_no_transaction()
         if not self._is_allowed(url):
             raise HostNotAllowed(_origin(url))
-        with _named_errors(), _new_client() as client:  # seldom used, and for a host of its own: not kept
-            return _download(client, url=url)
+        with (
+            _named_errors(),
+            _new_client() as client,  # seldom used, and for a host of its own: not kept
+            client.stream("GET", url) as answer,
+            SpooledTemporaryFile(max_size=SPOOLED_BYTES) as kept,
+        ):
+            for chunk in _bounded(answer, limit=MAX_FILE_BYTES, seconds=FILE_SECONDS):
+                kept.write(chunk)
+            kept.seek(0)
+            return Response(status=answer.status_code, headers=dict(answer.headers), body=kept.read())
 
 
 @contextmanager
@@ -163,23 +154,6 @@ def _named_errors() -> Iterator[None]:
         raise TransportError("transport.unreachable", str(error)) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise TransportError("transport.broken", type(error).__name__) from error
-
-
-def _exchange(client: httpx.Client, *, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
-    body = bytearray()
-    with client.stream(method, url, headers=dict(headers), content=content) as answer:
-        for chunk in _bounded(answer, limit=MAX_ANSWER_BYTES, seconds=TOTAL_SECONDS):
-            body += chunk
-        return Response(status=answer.status_code, headers=dict(answer.headers), body=bytes(body))
->>>>>>> 6fc7eed (Alipay with certificates, its daily statements, and several of its keys alive at a time)
-
-
-def _download(client: httpx.Client, *, url: str) -> Response:
-    with client.stream("GET", url) as answer, SpooledTemporaryFile(max_size=SPOOLED_BYTES) as kept:
-        for chunk in _bounded(answer, limit=MAX_FILE_BYTES, seconds=FILE_SECONDS):
-            kept.write(chunk)
-        kept.seek(0)
-        return Response(status=answer.status_code, headers=dict(answer.headers), body=kept.read())
 
 
 def _bounded(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[bytes]:

@@ -44,9 +44,5 @@ class TestEveryGateway:
         problems = {check.code for check in gateway.self_check() if check.status == "error"}
 
         fields = [*gateway.SETTING_FIELDS, *gateway.CREDENTIAL_FIELDS]
-<<<<<<< HEAD
         mode = next((field.choices[0][0] for field in gateway.SETTING_FIELDS if field.code == MODE), "")
-=======
-        mode = next((field.choices[0][0] for field in fields if field.code == MODE), "")
->>>>>>> 6fc7eed (Alipay with certificates, its daily statements, and several of its keys alive at a time)
         assert problems >= {field.code for field in fields if field.required and field.is_asked(mode=mode)}
