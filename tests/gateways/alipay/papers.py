@@ -49,8 +49,7 @@ class Papers:
         return self.authority.make(
             name=name,
             key=private_key(APP_PRIVATE_KEY).public_key(),
-            begins=datetime(2020, 1, 1, tzinfo=UTC),
-            ends=NOON + timedelta(days=days),
+            span=(datetime(2020, 1, 1, tzinfo=UTC), NOON + timedelta(days=days)),
         )
 
     def config(self, **changes: Any) -> AccountConfig:

@@ -7,20 +7,30 @@ import sys
 from typing import Any
 from urllib.request import Request, urlopen
 
-from alipay import AliPay, AliPayConfig  # type: ignore[import-not-found]
+from alipay import AliPay, AliPayConfig, DCAliPay  # type: ignore[import-not-found]
+
+END = "-----END CERTIFICATE-----\n"
 
 
 def client(told: dict[str, str]) -> Any:
-    made = AliPay(
-        appid=told["app_id"],
-        app_notify_url=told["notify_url"],
-        app_private_key_string=told["app_private_key"],
-        alipay_public_key_string=told["alipay_public_key"],
-        sign_type="RSA2",
-        debug=False,
-        verbose=False,
-        config=AliPayConfig(timeout=15),
-    )
+    """In certificate mode where it is told certificates."""
+    account = {
+        "appid": told["app_id"],
+        "app_notify_url": told["notify_url"],
+        "app_private_key_string": told["app_private_key"],
+        "sign_type": "RSA2",
+        "debug": False,
+        "verbose": False,
+    }
+    if "app_cert" in told:
+        made = DCAliPay(
+            **account,
+            app_public_key_cert_string=told["app_cert"],
+            alipay_public_key_cert_string=told["alipay_cert"],
+            alipay_root_cert_string=told["root_cert"].replace(END, f"{END}\n"),  # taken apart at empty lines
+        )
+    else:
+        made = AliPay(**account, config=AliPayConfig(timeout=15), alipay_public_key_string=told["alipay_public_key"])
     made._gateway = told["gateway_url"]
     return made
 
