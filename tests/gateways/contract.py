@@ -7,8 +7,9 @@ The rig holds the gateway's other side: a running simulator, whose own books are
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from time import monotonic, sleep
 from typing import Protocol
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ from payments.gateways import (
 )
 
 PRICE_FEN = 9_900
+PATIENCE = 10  # seconds until a refund must have come to an end
 
 
 class Breakdown(StrEnum):
@@ -53,6 +55,9 @@ class Rig(Protocol):
 
     @property
     def notify_url(self) -> str: ...
+
+    def payer(self) -> str:
+        """Who pays, for methods that ask for it."""
 
     def arrive(self, *, payment_no: str, action: NextAction) -> None:
         """The customer opens what he was given, and does not pay yet."""
@@ -94,6 +99,7 @@ class Attempt:
     def __init__(self, rig: Rig, *, method: str = "qr") -> None:
         self.rig, self.gateway = rig, rig.gateway
         self.number, self.created_at = f"C{uuid4().hex[:23]}", now()
+        self.asked_at: dict[str, datetime] = {}
         self.request = CreateRequest(
             payment_no=self.number,
             amount_fen=PRICE_FEN,
@@ -101,6 +107,8 @@ class Attempt:
             method=method,
             notify_url=rig.notify_url,
             return_url="https://shop.example/pay/",
+            client_ip="203.0.113.9",
+            payer_ref=rig.payer() if method in self.gateway.capabilities.asks_payer else "",
             created_at=self.created_at,
             expires_at=self.created_at + timedelta(minutes=15),
         )
@@ -126,21 +134,36 @@ class Attempt:
         return self.gateway.close(ref=self.ref)
 
     def refund(self, *, amount_fen: int, refund_no: str = "") -> GatewayEvent:
+        number = refund_no or f"R{uuid4().hex[:23]}"
         return self.gateway.refund(
             request=RefundRequest(
-                refund_no=refund_no or f"R{uuid4().hex[:23]}",
+                refund_no=number,
                 payment_no=self.number,
                 amount_fen=amount_fen,
                 total_fen=PRICE_FEN,
                 reason="质量问题",
                 created_at=self.created_at,
+                requested_at=self.asked_at.setdefault(number, now()),
+                notify_url=self.rig.notify_url,
             )
         )
 
     def query_refund(self, *, refund_no: str) -> GatewayEvent:
         return self.gateway.query_refund(
-            ref=RefundRef(refund_no=refund_no, payment_no=self.number, created_at=self.created_at)
+            ref=RefundRef(
+                refund_no=refund_no,
+                payment_no=self.number,
+                created_at=self.created_at,
+                requested_at=self.asked_at.setdefault(refund_no, now()),
+            )
         )
+
+    def refund_ended(self, *, refund_no: str) -> GatewayEvent:
+        """What a query says once the refund is on its way no more; some gateways take their time."""
+        deadline = monotonic() + PATIENCE
+        while (event := self.query_refund(refund_no=refund_no)).outcome is Outcome.PENDING and monotonic() < deadline:
+            sleep(0.05)
+        return event
 
     def news(self) -> list[GatewayEvent]:
         requests = self.rig.notifications(payment_no=self.number)
@@ -248,7 +271,7 @@ class RefundContract:
             number = f"R{uuid4().hex[:23]}"
             event = attempt.refund(amount_fen=amount_fen, refund_no=number)
 
-            settled = event if event.outcome is Outcome.SUCCEEDED else attempt.query_refund(refund_no=number)
+            settled = event if event.outcome is Outcome.SUCCEEDED else attempt.refund_ended(refund_no=number)
             assert (settled.kind, settled.outcome) == (EventKind.REFUND, Outcome.SUCCEEDED)
             assert (settled.refund_no, settled.amount_fen) == (number, amount_fen)
             assert attempt.refunded_fen() == back_fen
@@ -257,6 +280,7 @@ class RefundContract:
         attempt, number = Attempt(rig).paid(), f"R{uuid4().hex[:23]}"
 
         outcomes = [attempt.refund(amount_fen=1_000, refund_no=number).outcome for _again in range(3)]
+        outcomes.append(attempt.refund_ended(refund_no=number).outcome)
 
         assert attempt.refunded_fen() == 1_000
         assert Outcome.FAILED not in outcomes
@@ -267,7 +291,7 @@ class RefundContract:
 
         assert attempt.refund(amount_fen=1_000, refund_no=number).outcome is Outcome.UNKNOWN
 
-        event = attempt.query_refund(refund_no=number)
+        event = attempt.refund_ended(refund_no=number)
         assert (event.outcome, event.amount_fen) == (Outcome.SUCCEEDED, 1_000)
         assert attempt.refunded_fen() == 1_000
 
@@ -355,9 +379,10 @@ class NotificationContract:
                 rig.gateway.parse_notification(request=forged)
 
     def test_of_a_refund_is_no_payment_and_has_a_key_of_its_own(self, rig: Rig) -> None:
-        attempt, number = Attempt(rig).paid(), f"R{uuid4().hex[:23]}"
-        attempt.refund(amount_fen=1_000, refund_no=number)
-        attempt.refund(amount_fen=PRICE_FEN - 1_000)
+        attempt, number, rest = Attempt(rig).paid(), f"R{uuid4().hex[:23]}", f"R{uuid4().hex[:23]}"
+        for refund_no, amount_fen in ((number, 1_000), (rest, PRICE_FEN - 1_000)):
+            attempt.refund(amount_fen=amount_fen, refund_no=refund_no)
+            attempt.refund_ended(refund_no=refund_no)
 
         payment, *refunds = attempt.news()
 

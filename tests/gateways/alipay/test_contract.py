@@ -46,6 +46,9 @@ class AlipayRig:
     def notify_url(self) -> str:
         return self._letterbox.url
 
+    def payer(self) -> str:
+        return ""
+
     def arrive(self, *, payment_no: str, action: NextAction) -> None:
         if action.kind == "redirect":
             httpx.get(action.data["url"], trust_env=False)
