@@ -43,7 +43,7 @@ class WechatpayRig:
         self._told = told
         self._with_certificate = with_certificate
         self._fetched = told["platform_certificates"] if with_certificate else ""
-        if told["mode"] == "certificate" and not with_certificate:
+        if told["mode"] != "public_key" and not with_certificate:
             self._fetched = "".join(key.value for key in self.configured().fetch_keys())
 
     @property
