@@ -8,6 +8,7 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_lazy as _
 
 from kernel import audit, counters
 from kernel.clock import now
@@ -17,8 +18,10 @@ from kernel.failpoints import failpoint
 from kernel.models import User
 from kernel.queue import after_commit
 
-from ..gateways import ConfigError, EventKind, GatewayEvent, Outcome
-from ..models import Notification, Payment, UnappliedMoney
+from ..gateways import ConfigError, EventKind, GatewayEvent, Outcome, PaymentRef, gateway_class
+from ..models import GatewayAccount, Notification, Payment, UnappliedMoney
+from . import ledger
+from .accounts import gateway_of
 from .external_refunds import take_refund_news
 from .notifications import TASK, read_facts
 from .querying import ask_soon
@@ -31,6 +34,10 @@ logger = logging.getLogger(__name__)
 BATCH = 100
 LEASE = timedelta(seconds=30)  # a worker that dies leaves its rows due again, well within a minute
 State = Notification.State
+
+
+class NotConfirmed(DomainError):
+    text = _("Of payment %(payment_no)s the gateway has said “paid”, and is asked whether it says so again.")
 
 
 class LeaseLost(RuntimeError):
@@ -77,8 +84,10 @@ def _claim_batch(*, at: datetime, size: int) -> list[Notification]:
     Notification.objects.filter(pk__in=[row.pk for row in rows]).update(
         attempt=F("attempt") + 1, due_at=max(at, now()) + LEASE
     )
+    accounts = GatewayAccount.objects.in_bulk({row.account_id for row in rows})
     for row in rows:
         row.attempt += 1
+        row.account = accounts[row.account_id]
     return rows
 
 
@@ -102,6 +111,8 @@ def _apply(row: Notification, *, at: datetime) -> None:
     if report.kind is EventKind.REFUND:
         note = partial(_note_refund_news, row, at=at)
         take_refund_news(report=report, account_id=row.account_id, done=note, at=at)
+    elif report.kind is EventKind.PAYMENT:
+        _apply_payment_news(row, _confirmed(row, report, at=at), at=at)
     else:
         _apply_payment_news(row, report, at=at)
 
@@ -115,9 +126,46 @@ def _apply_payment_news(row: Notification, report: GatewayEvent, *, at: datetime
     settled = judge(report=report, account_id=row.account_id, at=at)
     if report.outcome is Outcome.UNKNOWN and isinstance(settled.result, Payment):
         ask_soon(payment_id=settled.result.pk, at=at)
+    if settled.told_before and _confirms_by_query(row):
+        settled = Settled(settled.result)  # the query that this message called for has booked it
     state = State.DUPLICATE if settled.told_before else State.APPLIED
     _finish(row, state, verdicts=_verdicts(settled), at=at)
     failpoint("apply.before_commit")
+
+
+def _confirmed(row: Notification, report: GatewayEvent, *, at: datetime) -> GatewayEvent:
+    """
+    What may be believed of a message. Of some gateways a success counts once a query says the same: then the query
+    books it, and the message waits for that. Runs in no transaction, for it may ask the gateway.
+
+    :raises NotConfirmed: if no query has said so yet; the message is tried again
+    """
+    if report.outcome is not Outcome.SUCCEEDED or not _confirms_by_query(row):
+        return report
+    if ledger.has_collected(account_id=row.account_id, gateway_trade_no=report.gateway_trade_no):
+        return report
+    payment = Payment.objects.filter(payment_no=report.payment_no, account_id=row.account_id).first()
+    if payment is not None:
+        ask_soon(payment_id=payment.pk, at=at)
+        raise NotConfirmed(payment_no=report.payment_no)
+    return _asked(row, report)
+
+
+def _asked(row: Notification, report: GatewayEvent) -> GatewayEvent:
+    """Of a number that is not ours: nobody asks about it later, so it is asked now."""
+    ref = PaymentRef(
+        payment_no=report.payment_no,
+        created_at=report.occurred_at or row.received_at,
+        gateway_trade_no=report.gateway_trade_no,
+    )
+    told = gateway_of(row.account).query(ref=ref)
+    if told.outcome is not Outcome.SUCCEEDED or told.gateway_trade_no != report.gateway_trade_no:
+        raise NotConfirmed(payment_no=report.payment_no)
+    return told
+
+
+def _confirms_by_query(row: Notification) -> bool:
+    return gateway_class(code=row.account.gateway).capabilities.confirm_by_query
 
 
 def _note_refund_news(row: Notification, result: str, *, at: datetime) -> None:
