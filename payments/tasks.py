@@ -54,6 +54,15 @@ def sweep_refunds(*, at: datetime, limit: int) -> int:
     return services.resolve_refunds(at=at, limit=limit)
 
 
+@timer(name="payments.fetch_statements", every=timedelta(minutes=10))
+def fetch_statements(*, at: datetime, limit: int) -> int:
+    services.plan_statements(at=at)
+    fetched = services.fetch_due(at=at, limit=limit)
+    for statement in fetched:
+        services.reconcile_with_neighbours(statement_id=statement.pk, at=at)
+    return len(fetched)
+
+
 @timer(name="payments.prune_bodies", every=timedelta(hours=1))
 def prune_bodies(*, at: datetime, limit: int) -> int:
     return services.prune_bodies(at=at, limit=limit)

@@ -74,6 +74,13 @@ GROUPS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "payments.view_notification",
                 "payments:parked",
             ),
+            Item(
+                _("Reconciliation"),
+                "fact_check",
+                "payments_statement_changelist",
+                "payments.view_statement",
+                "payments:differences",
+            ),
             Item(_("Payment rules"), "rule", "kernel_rule_changelist", "kernel.view_rule"),
             Item(_("Ledger"), "balance", "payments_ledgerentry_changelist", "payments.view_ledgerentry"),
             Item(_("Payment methods"), "key", "payments_gatewayaccount_changelist", "payments.view_gatewayaccount"),

@@ -11,7 +11,7 @@ from kernel import counters
 from kernel.clock import now
 from kernel.models import Category
 
-from ..models import Notification, NotificationRefusal, Payment, Refund, UnappliedMoney
+from ..models import Discrepancy, Notification, NotificationRefusal, Payment, Refund, UnappliedMoney
 
 GROUP = "payments"
 MOST = 10_000  # beyond that nobody reads the number, and counting on would cost
@@ -41,6 +41,7 @@ def count_work() -> dict[str, int]:
         "unapplied": UnappliedMoney.objects.filter(resolved_at=None),
         "parked": parked,
         "refused": refused,
+        "differences": Discrepancy.objects.filter(resolved_at=None),
     }
     counted = {name: rows.order_by().values("pk")[:MOST].count() for name, rows in waiting.items()}
     return {**counted, "trouble": counted["unknown"] + counted["stuck"]}

@@ -70,7 +70,8 @@ class KindFilter(admin.SimpleListFilter):
         return list(model_admin.kinds.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+        kind = self.value()
+        return queryset.filter(kind__startswith=kind) if kind else queryset
 
 
 def _accounts() -> list[tuple[str, str]]:

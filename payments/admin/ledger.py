@@ -26,6 +26,7 @@ KINDS: dict[str, Any] = {
     ledger.RESERVE: _("Refund reserved"),
     ledger.SETTLE: _("Refund paid out"),
     ledger.RELEASE: _("Refund released"),
+    ledger.FEES: _("Fees"),
     elsewhere.PAID: _("Collected elsewhere"),
     elsewhere.REFUNDED: _("Refunded elsewhere"),
 }
@@ -33,6 +34,7 @@ SOURCES: dict[str, Any] = {
     "payment": _("Payment"),
     "refund": _("Refund"),
     "unapplied": _("Unapplied money"),
+    "statement": _("Statement"),
     "imported_order": _("Imported order"),
 }
 
@@ -80,7 +82,7 @@ class LedgerEntryAdmin(FactsAdmin[LedgerEntry]):
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_cell(self, row: LedgerEntry) -> str:
-        return str(KINDS.get(row.kind, row.kind))
+        return str(KINDS.get(row.kind.partition(":")[0], row.kind))
 
     @admin.display(description=_("reference"))
     def reference_cell(self, row: LedgerEntry) -> SafeString:

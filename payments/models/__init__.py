@@ -4,12 +4,14 @@ from .link import PayLink
 from .notification import Notification, NotificationRefusal
 from .payment import Payment
 from .refund import Refund, RefundLine
+from .statement import Discrepancy, Statement, StatementLine
 from .unapplied import UnappliedMoney
 
 __all__ = [
     "AccountState",
     "Credential",
     "CredentialUse",
+    "Discrepancy",
     "GatewayAccount",
     "LedgerEntry",
     "LedgerLine",
@@ -19,5 +21,7 @@ __all__ = [
     "Payment",
     "Refund",
     "RefundLine",
+    "Statement",
+    "StatementLine",
     "UnappliedMoney",
 ]

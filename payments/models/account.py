@@ -27,6 +27,7 @@ class GatewayAccount(models.Model):
     methods = models.JSONField(_("methods"), default=list)  # of the gateway's: qr, page, wap
     is_enabled = models.BooleanField(_("enabled"), default=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    fee_ppm = models.PositiveIntegerField(_("agreed fee in millionths"), null=True)  # 6000 is 0.6 %; None: not compared
     webhook_key = models.CharField(_("webhook key"), max_length=40, unique=True, default=new_webhook_key)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..models import LedgerEntry, LedgerLine, Payment, Refund, UnappliedMoney
+from ..models import LedgerEntry, LedgerLine, Payment, Refund, Statement, UnappliedMoney
 
 Account = LedgerLine.Account
 COLLECT, APPLY = "collect", "apply"
 RESERVE, SETTLE, RELEASE, UNDO = "refund_reserve", "refund_settle", "refund_release", "refund_undo"
+FEES = "fees"
 
 
 class Unbalanced(RuntimeError):
@@ -119,6 +120,15 @@ def settle_surplus(*, refund: Refund, at: datetime) -> None:
 def has_settled(*, refund: Refund) -> bool:
     """Whether the money of a refund was ever booked as gone."""
     return LedgerEntry.objects.filter(source_type="refund", source_id=refund.pk, kind=SETTLE).exists()
+
+
+def book_fees(*, statement: Statement, amount_fen: int, at: datetime) -> None:
+    """What a gateway kept for itself, as its statement says; negative gives a fee back."""
+    source = Source(
+        kind=f"{FEES}:{statement.revision}", type="statement", id=statement.pk, reference=str(statement.day)
+    )
+    fees = Posting(account=Account.FEES, amount_fen=0, gateway_account_id=statement.account_id)
+    book(source=source, postings=_move(amount_fen, debit=fees, credit=_clearing(statement.account_id)), at=at)
 
 
 def account_id_of(refund: Refund) -> int:

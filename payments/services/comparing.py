@@ -1,0 +1,325 @@
+"""What a statement, our payments and refunds, and the ledger say of the same money, side by side. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from django.db.models import Count, F, Min, Q, QuerySet, Sum
+
+from kernel.clock import business_day, day_bounds
+
+from ..gateways import Movement
+from ..models import Discrepancy, LedgerLine, Payment, Refund, Statement, StatementLine, UnappliedMoney
+from . import ledger
+
+CHUNK = 1_000
+NEAR_MIDNIGHT = timedelta(hours=2)  # gateways close their books at 23:00 at the earliest
+PPM = 1_000_000
+Kind = Discrepancy.Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    A difference, before anybody has looked at it.
+
+    :param number: the gateway's transaction or refund number: what makes it the same one tomorrow
+    :param is_settled: known to be no trouble: the other half is in the statement of the day beside
+    """
+
+    kind: Kind
+    movement: Movement
+    number: str
+    payment_no: str = ""
+    refund_no: str = ""
+    gateway_trade_no: str = ""
+    payment_id: int | None = None
+    refund_id: int | None = None
+    ours_fen: int | None = None
+    theirs_fen: int | None = None
+    our_state: str = ""
+    their_state: str = ""
+    occurred_at: datetime | None = None
+    is_settled: bool = False
+
+    @property
+    def key(self) -> str:
+        group = self.kind if self.kind in (Kind.FEE, Kind.DUPLICATE) else "money"
+        return f"{group}:{self.movement}:{self.number}"
+
+
+@dataclass(slots=True)
+class Ours:
+    """The sums of our side of a day, counted while it is compared."""
+
+    payments: int = 0
+    payments_fen: int = 0
+    refunds: int = 0
+    refunds_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One movement in our books."""
+
+    number: str
+    aliases: tuple[str, ...]
+    amount_fen: int
+    at: datetime
+    payment_no: str = ""
+    refund_no: str = ""
+    payment_id: int | None = None
+    refund_id: int | None = None
+
+
+def compare(statement: Statement, ours: Ours) -> Iterator[Finding]:
+    """Every difference of a day, once; memory stays flat however long the statement is."""
+    again = _repeated(statement)
+    for chunk in _in_chunks(StatementLine.objects.filter(statement=statement).order_by("line_no")):
+        first = [line for line in chunk if line.line_no not in again]
+        yield from (_twice(line) for line in chunk if line.line_no in again)
+        yield from _payments_of_chunk(statement, [line for line in first if line.movement == Movement.PAYMENT])
+        yield from _refunds_of_chunk(statement, [line for line in first if line.movement == Movement.REFUND])
+    yield from _only_ours(statement, ours)
+
+
+def _in_chunks(lines: QuerySet[StatementLine]) -> Iterator[list[StatementLine]]:
+    chunk: list[StatementLine] = []
+    for line in lines.iterator(chunk_size=CHUNK):
+        chunk.append(line)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _repeated(statement: Statement) -> set[int]:
+    """Numbers of the lines that say what an earlier line has said."""
+    columns = ("movement", "gateway_trade_no", "refund_no", "gateway_refund_no")
+    groups = statement.lines.order_by().values(*columns).annotate(n=Count("pk"), first=Min("line_no")).filter(n__gt=1)
+    found: set[int] = set()
+    for group in groups:
+        same = statement.lines.filter(**{column: group[column] for column in columns}, line_no__gt=group["first"])
+        found.update(same.values_list("line_no", flat=True))
+    return found
+
+
+def _twice(line: StatementLine) -> Finding:
+    return _finding(Kind.DUPLICATE, line, number=f"{_number(line)}#{line.line_no}")
+
+
+def _number(line: StatementLine) -> str:
+    if line.movement == Movement.PAYMENT:
+        return line.gateway_trade_no
+    return line.refund_no or line.gateway_refund_no or line.gateway_trade_no
+
+
+def _finding(kind: Kind, line: StatementLine, *, number: str = "", **facts: Any) -> Finding:
+    told: dict[str, Any] = {
+        "payment_no": line.payment_no,
+        "refund_no": line.refund_no or line.gateway_refund_no,
+        "gateway_trade_no": line.gateway_trade_no,
+        "theirs_fen": line.amount_fen,
+        "their_state": line.native_state,
+        "occurred_at": line.occurred_at,
+    }
+    return Finding(kind=kind, movement=Movement(line.movement), number=number or _number(line), **(told | facts))
+
+
+# ------------------------------------------------------------------------------- what the gateway says
+
+
+def _payments_of_chunk(statement: Statement, lines: list[StatementLine]) -> Iterator[Finding]:
+    if not lines:
+        return
+    booked = _booked(statement.account_id, ledger.COLLECT, [line.gateway_trade_no for line in lines])
+    named = Payment.objects.filter(
+        account=statement.account_id, payment_no__in=[line.payment_no for line in lines if line.payment_no]
+    )
+    payments = {it.payment_no: it for it in named.only("pk", "payment_no", "status", "amount_fen")}
+    for line in lines:
+        payment = payments.get(line.payment_no)
+        ours_fen = booked.get(line.gateway_trade_no)
+        known: dict[str, Any] = {"payment_id": payment.pk, "our_state": payment.status} if payment else {}
+        if ours_fen is None:
+            yield _finding(Kind.STATUS if payment else Kind.MISSING_LOCAL, line, **known)
+        elif ours_fen != line.amount_fen:
+            yield _finding(Kind.AMOUNT, line, ours_fen=ours_fen, **known)
+        else:
+            yield from _fee(statement, line, known)
+
+
+def _fee(statement: Statement, line: StatementLine, known: Mapping[str, Any]) -> Iterator[Finding]:
+    """A fee off by a fen is a matter of rounding."""
+    if statement.account.fee_ppm is None:
+        return
+    agreed_fen = (line.amount_fen * statement.account.fee_ppm + PPM // 2) // PPM
+    if abs(agreed_fen - line.fee_fen) > 1:
+        yield _finding(Kind.FEE, line, ours_fen=agreed_fen, theirs_fen=line.fee_fen, **known)
+
+
+def _booked(account_id: int, kind: str, references: Iterable[str]) -> dict[str, int]:
+    """What the ledger says moved through the account's clearing, by reference."""
+    lines = LedgerLine.objects.filter(
+        account=LedgerLine.Account.CLEARING,
+        gateway_account=account_id,
+        entry__kind=kind,
+        entry__reference__in=list(references),
+    )
+    sums = lines.order_by().values_list("entry__reference").annotate(fen=Sum("amount_fen"))
+    return dict(sums)
+
+
+def _refunds_of_chunk(statement: Statement, lines: list[StatementLine]) -> Iterator[Finding]:
+    if not lines:
+        return
+    numbers = [number for line in lines for number in (line.refund_no, line.gateway_refund_no) if number]
+    rows = _refunds_of(statement.account_id).filter(Q(refund_no__in=numbers) | Q(gateway_refund_no__in=numbers))
+    refunds = {number: it for it in rows for number in (it.refund_no, it.gateway_refund_no) if number}
+    booked = _booked(statement.account_id, ledger.SETTLE, {it.refund_no for it in refunds.values()})
+    for line in lines:
+        refund = refunds.get(line.refund_no) or refunds.get(line.gateway_refund_no)
+        if refund is None:
+            yield _finding(Kind.MISSING_LOCAL, line)
+            continue
+        known: dict[str, Any] = {"refund_id": refund.pk, "payment_id": refund.payment_id, "our_state": refund.status}
+        ours_fen = -booked.get(refund.refund_no, 0)
+        if refund.status != Refund.Status.SUCCEEDED or not ours_fen:
+            yield _finding(Kind.STATUS, line, ours_fen=refund.amount_fen, **known)
+        elif ours_fen != line.amount_fen:
+            yield _finding(Kind.AMOUNT, line, ours_fen=ours_fen, **known)
+
+
+def _refunds_of(account_id: int) -> QuerySet[Refund]:
+    return Refund.objects.filter(
+        Q(unapplied__account=account_id) | Q(unapplied__isnull=True, payment__account=account_id)
+    )
+
+
+# ------------------------------------------------------------------------------- what only we say
+
+
+def _only_ours(statement: Statement, ours: Ours) -> Iterator[Finding]:
+    for chunk in _movements(_paid(statement), _suspended(statement)):
+        ours.payments += len(chunk)
+        ours.payments_fen += sum(it.amount_fen for it in chunk)
+        yield from _unmatched(statement, Movement.PAYMENT, chunk)
+    for chunk in _movements(_refunded(statement)):
+        ours.refunds += len(chunk)
+        ours.refunds_fen += sum(it.amount_fen for it in chunk)
+        yield from _unmatched(statement, Movement.REFUND, chunk)
+
+
+def _movements(*sources: Iterator[Moved]) -> Iterator[list[Moved]]:
+    chunk: list[Moved] = []
+    for moved in chain(*sources):
+        chunk.append(moved)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _paid(statement: Statement) -> Iterator[Moved]:
+    start, end = day_bounds(statement.day)
+    paid = Payment.objects.filter(
+        account=statement.account_id, status=Payment.Status.SUCCEEDED, paid_at__gte=start, paid_at__lt=end
+    ).exclude(gateway_trade_no="")
+    columns = ("pk", "payment_no", "gateway_trade_no", "amount_fen", "paid_at")
+    for pk, payment_no, trade_no, amount_fen, at in paid.values_list(*columns).iterator(chunk_size=CHUNK):
+        yield Moved(trade_no, (trade_no,), amount_fen, at, payment_no=payment_no, payment_id=pk)
+
+
+def _suspended(statement: Statement) -> Iterator[Moved]:
+    """Money that no payment of ours collected as it was asked for."""
+    start, end = day_bounds(statement.day)
+    kept = UnappliedMoney.objects.filter(account=statement.account_id, received_at__gte=start, received_at__lt=end)
+    others = kept.exclude(
+        payment__status=Payment.Status.SUCCEEDED,
+        payment__gateway_trade_no=F("gateway_trade_no"),
+    )
+    columns = ("payment_id", "payment_no", "gateway_trade_no", "amount_fen", "received_at")
+    for payment_id, payment_no, trade_no, amount_fen, at in others.values_list(*columns).iterator(chunk_size=CHUNK):
+        yield Moved(trade_no, (trade_no,), amount_fen, at, payment_no=payment_no, payment_id=payment_id)
+
+
+def _refunded(statement: Statement) -> Iterator[Moved]:
+    """What left the clearing account: money given back by other ways is no matter of the gateway's."""
+    start, end = day_bounds(statement.day)
+    lines = LedgerLine.objects.filter(
+        account=LedgerLine.Account.CLEARING, gateway_account=statement.account_id, entry__kind=ledger.SETTLE
+    )
+    done = _refunds_of(statement.account_id).filter(
+        status=Refund.Status.SUCCEEDED, settled_at__gte=start, settled_at__lt=end
+    )
+    through = done.filter(refund_no__in=lines.values("entry__reference"))
+    for it in through.select_related("payment", "unapplied").iterator(chunk_size=CHUNK):
+        numbers = tuple(number for number in (it.refund_no, it.gateway_refund_no) if number)
+        source = it.unapplied or it.payment
+        yield Moved(
+            it.gateway_refund_no if it.request_key.startswith("gw:") else it.refund_no,
+            numbers,
+            it.amount_fen,
+            it.settled_at or it.created_at,
+            payment_no=source.payment_no if source else "",
+            refund_no=it.refund_no,
+            payment_id=it.payment_id,
+            refund_id=it.pk,
+        )
+
+
+def _unmatched(statement: Statement, movement: Movement, chunk: list[Moved]) -> Iterator[Finding]:
+    told = _told(statement, movement, [alias for it in chunk for alias in it.aliases])
+    for it in chunk:
+        days = {day for alias in it.aliases for day in told.get(alias, ())}
+        if statement.day in days:
+            continue
+        yield Finding(
+            kind=Kind.CUTOFF if days or _may_be_beside(statement, it.at) else Kind.MISSING_GATEWAY,
+            movement=movement,
+            number=it.number,
+            payment_no=it.payment_no,
+            refund_no=it.refund_no,
+            gateway_trade_no=it.number if movement is Movement.PAYMENT else "",
+            payment_id=it.payment_id,
+            refund_id=it.refund_id,
+            ours_fen=it.amount_fen,
+            our_state="succeeded",
+            occurred_at=it.at,
+            is_settled=bool(days),
+        )
+
+
+def _told(statement: Statement, movement: Movement, numbers: list[str]) -> dict[str, set[date]]:
+    """The days, this one and those beside it, whose statements name these numbers."""
+    beside = (statement.day - timedelta(days=1), statement.day + timedelta(days=1))
+    lines = StatementLine.objects.filter(
+        statement__account=statement.account_id, statement__day__range=beside, movement=movement.value
+    )
+    columns = ("gateway_trade_no",) if movement is Movement.PAYMENT else ("refund_no", "gateway_refund_no")
+    days: dict[str, set[date]] = {}
+    for column in columns:
+        found = lines.filter(**{f"{column}__in": numbers}).values_list(column, "statement__day")
+        for number, day in found:
+            days.setdefault(number, set()).add(day)
+    return days
+
+
+def _may_be_beside(statement: Statement, at: datetime) -> bool:
+    """Close to midnight, and the statement of the day beside is not here yet."""
+    start, end = day_bounds(statement.day)
+    if end - at <= NEAR_MIDNIGHT:
+        beside = business_day(end)
+    elif at - start <= NEAR_MIDNIGHT:
+        beside = statement.day - timedelta(days=1)
+    else:
+        return False
+    return not Statement.objects.filter(
+        account=statement.account_id, day=beside, state__in=(Statement.State.FETCHED, Statement.State.EMPTY)
+    ).exists()
