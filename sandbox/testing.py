@@ -108,7 +108,7 @@ class RunningSandbox:
         return self._ask("DELETE", path)
 
     def act(self, out_trade_no: str, action: str, **wishes: object) -> dict[str, Any]:
-        """`scan`, `pay`, `fail`, `close`, `finish`, `refund` or `notify` a trade."""
+        """`scan`, `pay`, `fail`, `close`, `finish`, `settle`, `refund` or `notify` a trade."""
         done: dict[str, Any] = self.post(f"/sandbox/trades/{out_trade_no}/{action}", **wishes)
         return done
 
@@ -132,9 +132,9 @@ class RunningSandbox:
         found: dict[str, Any] = self.get(f"/sandbox/trades/{out_trade_no}")
         return found
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self, gateway: str = "alipay") -> dict[str, Any]:
         """`totals` and `trades`, in fen."""
-        books: dict[str, Any] = self.get("/sandbox/ledger.json")["alipay"]
+        books: dict[str, Any] = self.get(f"/sandbox/ledger.json?gateway={gateway}")[gateway]
         return books
 
     def notifications(self, out_trade_no: str = "") -> list[dict[str, Any]]:

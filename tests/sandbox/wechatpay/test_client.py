@@ -31,7 +31,7 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 def told(sandbox: RunningSandbox, mode: str) -> dict[str, str]:
     """The first merchant's credentials, once the merchant is in this mode."""
-    mchid = sandbox.get("/sandbox/credentials.json?gateway=wechatpay")["wechatpay"]["mchid"]
+    mchid = sandbox.credentials_of("wechatpay")["mchid"]
     found: dict[str, str] = sandbox.post(f"/sandbox/wechatpay/accounts/{mchid}/mode", mode=mode)["wechatpay"]
     return found | {"url": sandbox.url, "notify_url": NOWHERE, "mark": mode[:6]}
 
