@@ -9,7 +9,14 @@ import respx
 from django.db import transaction
 
 from payments.gateways import NetworkInTransaction, guard_no_transaction, transport
-from payments.gateways.transport import HostNotAllowed, HttpTransport, Response, TransportError, tolerate_blocks
+from payments.gateways.transport import (
+    FileTransport,
+    HostNotAllowed,
+    HttpTransport,
+    Response,
+    TransportError,
+    tolerate_blocks,
+)
 
 ADDRESS = "https://pay.example/gateway.do"
 
@@ -155,3 +162,33 @@ class TestGuardNoTransactionUnwrapped:
         guard_no_transaction()
         with transaction.atomic(), pytest.raises(NetworkInTransaction):
             guard_no_transaction()
+
+
+class TestFileTransport:
+    def fetch(self, url: str = "https://files.example/a.zip") -> Response:
+        return FileTransport(is_allowed=lambda it: it.startswith("https://files.example/")).fetch(url=url)
+
+    def test_brings_the_file_and_sends_nothing_of_ours_along(self, network: respx.MockRouter) -> None:
+        route = network.get("https://files.example/a.zip").respond(content=b"PK")
+
+        assert self.fetch().body == b"PK"
+        assert not {"authorization", "cookie"} & {name.lower() for name in route.calls.last.request.headers}
+
+    @pytest.mark.parametrize("url", ["http://files.example/a.zip", "https://elsewhere.example/"])
+    def test_goes_nowhere_else(self, network: respx.MockRouter, url: str) -> None:
+        with pytest.raises(HostNotAllowed):
+            self.fetch(url)
+
+    def test_follows_no_redirect(self, network: respx.MockRouter) -> None:
+        network.get("https://files.example/a.zip").respond(302, headers={"location": "https://elsewhere.example/"})
+
+        assert self.fetch().status == 302
+
+    def test_takes_no_more_than_the_limit(self, network: respx.MockRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(transport, "MAX_FILE_BYTES", 10)
+        network.get("https://files.example/a.zip").respond(content=b"x" * 11)
+
+        with pytest.raises(TransportError) as told:
+            self.fetch()
+
+        assert told.value.code == "transport.too_large"
