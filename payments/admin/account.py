@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
@@ -25,6 +27,7 @@ from . import looks
 from .account_form import AccountForm
 from .filters import ACCOUNTS_KEY
 
+OWNERS_ALONE = "payments.change_gatewayaccount"  # may retire a key that is still in use
 MARKS = {CheckStatus.OK: ("✓", "good"), CheckStatus.WARNING: ("!", "warning"), CheckStatus.ERROR: ("✗", "bad")}
 
 
@@ -39,16 +42,64 @@ class TestConnection(ObjectAction[GatewayAccount]):
     atomic = False
 
     def run(self, deed: Deed[GatewayAccount]) -> HttpResponse:
-        found = services.check_account(account=deed.object, online=True)
-        context = {
-            **admin.site.each_context(deed.request),
-            "title": self.label,
-            "opts": GatewayAccount._meta,
-            "object": deed.object,
-            "results": [(it, *MARKS[it.status]) for it in found],
-            "faults": sum(it.status is CheckStatus.ERROR for it in found),
-        }
-        return TemplateResponse(deed.request, "admin/payments/checks.html", context)
+        return _diagnosis(deed.request, deed.object, online=True, at=deed.at)
+
+
+class Diagnose(ObjectAction[GatewayAccount]):
+    """Shows what can be told without asking anybody; a page to look at, with nothing to submit."""
+
+    name = "doctor"
+    label = gettext_lazy("Payment doctor")
+    permission = "payments.view_gatewayaccount"
+    template = "admin/payments/checks.html"
+    wide = True
+
+    def context(self, row: GatewayAccount, request: HttpRequest) -> dict[str, object]:
+        return _findings(row, online=False, at=now())
+
+    def run(self, deed: Deed[GatewayAccount]) -> HttpResponse:
+        return _diagnosis(deed.request, deed.object, online=False, at=deed.at)
+
+
+class RetireForm(forms.Form):
+    credential = forms.IntegerField(widget=forms.HiddenInput)
+    force = forms.BooleanField(
+        label=gettext_lazy("Retire it although it is still needed"),
+        required=False,
+        help_text=gettext_lazy("For owners: a key that was stolen, or a switch to a wrong one that is taken back."),
+    )
+    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=200)
+
+
+class RetireKey(ObjectAction[GatewayAccount]):
+    name = "retire_key"
+    label = gettext_lazy("Retire a key")
+    permission = "payments.retire_credential"
+    description = gettext_lazy(
+        "It signs and verifies no more, and cannot be brought back. "
+        "One that did something in the last 24 hours is kept."
+    )
+    form_class = RetireForm
+    done = gettext_lazy("The key is retired.")
+    dangerous = True
+    listed = False
+
+    def form(self, row: GatewayAccount, request: HttpRequest, **given: Any) -> forms.Form:
+        form = RetireForm(initial={"credential": request.GET.get("key")}, **given)
+        if not request.user.has_perm(OWNERS_ALONE):
+            del form.fields["force"]
+        return form
+
+    def run(self, deed: Deed[GatewayAccount]) -> None:
+        given = deed.form.cleaned_data
+        services.retire_credential(
+            account_id=deed.object.pk,
+            credential_id=given["credential"],
+            force=given.get("force", False),
+            reason=given["reason"],
+            by=deed.by,
+            at=deed.at,
+        )
 
 
 @admin.register(GatewayAccount)
@@ -57,7 +108,7 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
     list_display_links = ("name",)
     ordering = ("position", "pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (TestConnection(),)
+    object_actions = (TestConnection(), Diagnose(), RetireKey())
     actions = None
 
     def prepare_rows(self, request: HttpRequest, rows: list[GatewayAccount]) -> None:
@@ -93,8 +144,8 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
         return self._page(request, account, gateway_class(code=account.gateway))
 
     def _page(self, request: HttpRequest, account: GatewayAccount | None, kind: type[Gateway]) -> HttpResponse:
-        data = request.POST if request.method == "POST" else None
-        form = AccountForm(data, gateway=kind, account=account)
+        data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+        form = AccountForm(data, files, gateway=kind, account=account, mode=request.GET.get("mode", ""))
         if data is not None and form.is_valid():
             saved = form.save(by=actor(request), at=now())
             if saved is not None:
@@ -110,7 +161,8 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
             "others": [(it.code, it.label) for it in GATEWAYS.values() if it is not kind] if account is None else [],
             "may_save": may_save,
             "notify_url": services.notify_url(account) if account else "",
-            "test_url": self.action_url(self.object_actions[0], account) if account else "",
+            "urls": {it.name: self.action_url(it, account) for it in self.object_actions} if account else {},
+            "may_retire": request.user.has_perm(RetireKey.permission),
             "is_sandbox": account is not None and account.environment == GatewayAccount.Environment.SANDBOX,
         }
         status = 422 if data is not None else 200
@@ -154,6 +206,28 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
         if row.is_enabled:
             return badge(_("Enabled"), glyph="●", tone="good")
         return badge(_("Switched off"), glyph="○")
+
+
+def _diagnosis(request: HttpRequest, account: GatewayAccount, *, online: bool, at: datetime) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": Diagnose.label,
+        "opts": GatewayAccount._meta,
+        "object": account,
+        **_findings(account, online=online, at=at),
+    }
+    return TemplateResponse(request, Diagnose.template, context)
+
+
+def _findings(account: GatewayAccount, *, online: bool, at: datetime) -> dict[str, object]:
+    found = services.examine(account=account, online=online, at=at)
+    return {
+        "results": [(it, *MARKS[it.status]) for it in found],
+        "faults": sum(it.status is CheckStatus.ERROR for it in found),
+        "warnings": sum(it.status is CheckStatus.WARNING for it in found),
+        "answers": services.answer_questions(account=account, checks=found, at=at),
+        "online": online,
+    }
 
 
 def _faults(account: GatewayAccount) -> list[str]:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from . import guards as _guards  # noqa: F401 - orders asks it before an edit
-from .account_setup import AccountDraft, NoSuchChoice, NoSuchField, NoSuchMethod, WrongSetup, mode_of, save_account
+from .account_setup import (
+    AccountDraft,
+    NoSuchChoice,
+    NoSuchField,
+    NoSuchMethod,
+    WrongSetup,
+    default_mode,
+    mode_of,
+    save_account,
+)
 from .accounts import AccountNotFound, check_account, gateway_of, get_account, in_order, notify_url
 from .applying import apply_notifications, replay
 from .attempts import PaymentNotFound
@@ -33,6 +42,7 @@ from .doctor_questions import Answer, answer_questions
 from .elsewhere import book_imported
 from .hand_settling import CannotSettle, StillBeingAsked, may_settle, settle_by_hand
 from .key_expiry import label_of, step_of, warn_of_expiry
+from .key_facts import text_of_file
 from .key_refresh import miss_key, refresh_account, refresh_keys
 from .key_use import Use, flush_counts, prune_key_use, uses_of
 from .links import LinkExpired, LinkNotFound, NoContact, create_link, open_link, pay_path, remind, send_link
@@ -188,6 +198,7 @@ __all__ = [
     "close_order",
     "count_stretches",
     "create_link",
+    "default_mode",
     "elsewhere_left",
     "examine",
     "fetch_due",
@@ -240,6 +251,7 @@ __all__ = [
     "step_of",
     "take_difference",
     "take_ownership",
+    "text_of_file",
     "upload_statement",
     "uses_of",
     "warn_of_expiry",

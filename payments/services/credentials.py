@@ -90,6 +90,8 @@ def set_credentials(
     :raises WrongSetup: if they do not fit the account's other keys
     """
     account = GatewayAccount.objects.select_for_update().get(pk=account_id)
+    if not keys:
+        return []
     fields = {kind: _field(account, kind) for kind in keys}
     facts = {kind: facts_of_key(key.text, password=key.password, wanted=fields[kind]) for kind, key in keys.items()}
     _try_out(account, facts, at=at)
@@ -102,7 +104,7 @@ def set_credentials(
 
 @transaction.atomic
 def retire_credential(
-    *, credential_id: int, force: bool = False, reason: str = "", by: User | None, at: datetime
+    *, account_id: int, credential_id: int, force: bool = False, reason: str = "", by: User | None, at: datetime
 ) -> Credential:
     """
     Have a key sign and verify no more. It stays as a row; its value goes.
@@ -113,7 +115,8 @@ def retire_credential(
     :raises OnlyKey: if the account needs one of its kind, and there is no other
     :raises ForceWithoutReason: if it is forced without saying why
     """
-    credential = Credential.objects.select_for_update().filter(pk=credential_id, retired_at=None).first()
+    alike = Credential.objects.select_for_update().filter(account_id=account_id, retired_at=None)
+    credential = alike.filter(pk=credential_id).first()
     if credential is None:
         raise NoSuchCredential
     if force and not reason.strip():

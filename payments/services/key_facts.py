@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +22,7 @@ from ..gateways.certificates import (
 from ..gateways.keys import fingerprint, load_private, load_public, normalise_private, normalise_public
 
 TAIL = 4
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")  # no text has these, and every binary file does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,15 @@ def facts_of_key(pasted: str, *, password: str = "", wanted: AccountField) -> Ke
         case _:
             clear = pasted.strip()
             return KeyFacts(value=clear, fingerprint=secrets.fingerprint(clear))
+
+
+def text_of_file(content: bytes) -> str:
+    """What is in an uploaded file as text: PEM as it stands, DER and PFX as base64."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return b64encode(content).decode()
+    return b64encode(content).decode() if CONTROL.search(text) else text
 
 
 def _facts_of_certificate(certificate: x509.Certificate, clear: str) -> KeyFacts:

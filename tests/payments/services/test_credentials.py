@@ -46,7 +46,9 @@ def used(credential: Credential, *, signed: int = 0, verified: int = 0, at: Any 
 
 
 def retire(credential: Credential, **how: Any) -> Credential:
-    return retire_credential(credential_id=credential.pk, by=UserFactory.create(), **{"at": NOON, **how})
+    return retire_credential(
+        account_id=credential.account_id, credential_id=credential.pk, by=UserFactory.create(), **{"at": NOON, **how}
+    )
 
 
 class TestANewKey:

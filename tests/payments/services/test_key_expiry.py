@@ -77,7 +77,7 @@ class TestACertificateThatEnds:
     def test_is_forgotten_once_it_is_retired(self) -> None:
         old = certificate(days=7)
         warn_of_expiry(at=NOON, limit=10)
-        retire_credential(credential_id=old.pk, by=None, at=NOON)
+        retire_credential(account_id=old.account_id, credential_id=old.pk, by=None, at=NOON)
 
         assert not Alert.objects.filter(resolved_at=None).exists()
         assert warn_of_expiry(at=NOON + 6 * DAY, limit=10) == 0
