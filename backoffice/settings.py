@@ -251,7 +251,9 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION  # `collectstatic` is for production
-FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_PERMISSIONS = 0o600  # they hold phones and addresses: for the service's user alone, and not for long
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+JOB_FILE_DAYS = env.number("JOB_FILE_DAYS", 30, low=1, high=3650)
 
 # --------------------------------------------------------------------------------------- browsers
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
+from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.db import transaction
 from django.db.models import F, Model, Q
@@ -188,6 +189,7 @@ def run_again(*, job_id: int, by: User, at: datetime) -> bool:
     """Let a failed or canceled job go on behind the last chunk that was committed."""
     job = Job.objects.get(pk=job_id)
     stopped = Job.objects.filter(pk=job_id, state__in=(Job.State.FAILED, Job.State.CANCELED))
+    stopped = stopped.exclude(~Q(file_hash=""), file="")  # its file was thrown away: nothing to go on with
     if stopped.update(state=Job.State.QUEUED, due_at=at, finished_at=None) != 1:
         return False
     audit.record(action="jobs.run_again", subject=job, by=by, at=at)
@@ -234,6 +236,23 @@ def each_item(job: Job, act: Callable[[JobItem], Model | None], *, at: datetime)
                 with transaction.atomic():
                     finish_item(item, JobItem.State.FAILED, str(refusal))
                     progress(job, counts=Counts(failed=1), at=at)
+
+
+def prune_files(*, at: datetime, limit: int) -> int:
+    """
+    Throw away what people uploaded for jobs that ended long ago, and what they were handed; the counts stay.
+
+    :return: how many jobs lost their files
+    """
+    kept = timedelta(days=settings.JOB_FILE_DAYS)
+    ended = Job.objects.exclude(state__in=OPEN).filter(finished_at__lt=at - kept)
+    old = list(ended.exclude(file="", report="").order_by("finished_at")[:limit])
+    for job in old:
+        for stored in (job.file, job.report):
+            if stored:
+                stored.delete(save=False)  # one that is gone already is no trouble
+        Job.objects.filter(pk=job.pk).update(file="", report="")
+    return len(old)
 
 
 def file_hash(file: File[Any]) -> str:

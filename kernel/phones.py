@@ -10,6 +10,7 @@ from .secrets import lookup_hash
 MOBILE = re.compile(r"(?:0086|86)?(1[3-9]\d{9})")
 MASKS = ("*", "##", "$$")  # what platforms hide a number behind
 TAIL_DIGITS = 4
+IN_TEXT = re.compile(r"(?<!\d)(?:(?:\+?86|0086)[- ]?)?(?:1[3-9]\d(?:[- ]?\d){8}|0\d{2,3}[- ]?\d{7,8})(?!\d)")
 HOUSE = re.compile(r"(?P<road>.*?(?:路|街|大道|巷|弄|道|村|镇|乡|小区|园))(?P<rest>.*)")
 
 
@@ -48,6 +49,11 @@ def mask_phone(phone: str) -> str:
     if len(phone) >= 11:
         return f"{phone[:3]}{'*' * (len(phone) - 7)}{phone[-4:]}"
     return "*" * max(len(phone) - 2, 0) + phone[-2:] if len(phone) > 4 else "*" * len(phone)
+
+
+def mask_phones_in(text: str) -> str:
+    """Free text with every mobile and landline number in it masked."""
+    return IN_TEXT.sub(lambda found: mask_phone(normalise(found[0])), text)
 
 
 def mask_name(name: str) -> str:

@@ -53,6 +53,11 @@ def _prune_events(*, at: datetime, limit: int) -> int:
     return len(ids)
 
 
+@timer(name="kernel.prune_job_files", every=timedelta(hours=1))
+def prune_job_files(*, at: datetime, limit: int) -> int:
+    return jobs.prune_files(at=at, limit=limit)
+
+
 @timer(name=JOBS_TIMER, every=timedelta(seconds=10))  # last: a job may take its time
 def run_jobs(*, at: datetime, limit: int) -> int:
     return jobs.run_due_jobs(at=at, limit=limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -153,17 +154,37 @@ def found(request: HttpRequest, term: str) -> list[SearchResult]:
     return [SearchResult(title=term, description=str(_("Search orders")), link=link, icon="search")]
 
 
+def _is_here(link: str) -> Callable[[HttpRequest], bool]:
+    """Whether a page belongs to this line: of two that fit, the longer address wins."""
+    others = {address for _title, items in GROUPS for it in items if (address := _address(it))} - {link}
+
+    def is_here(request: HttpRequest) -> bool:
+        if link == reverse("admin:index"):
+            return request.path == link
+        nearer = any(it.startswith(link) and request.path.startswith(it) for it in others)
+        return request.path.startswith(link) and not nearer
+
+    return is_here
+
+
+def _address(item: Item) -> str:
+    try:
+        return reverse(f"admin:{item.url}")
+    except NoReverseMatch:
+        return ""
+
+
 def _line(item: Item, person: User, counts: dict[str, int]) -> dict[str, Any] | None:
     if item.permission and not person.has_perm(item.permission):
         return None
-    try:
-        link = reverse(f"admin:{item.url}")
-    except NoReverseMatch:
+    link = _address(item)
+    if not link:
         return None
     count = counts.get(item.counter, 0)
     return {
         "title": item.title,
         "icon": item.icon,
         "link": link,
+        "active": _is_here(link),
         **({"badge": display(count), "badge_variant": "danger"} if count else {}),
     }

@@ -134,6 +134,7 @@ def _page(
     context = {
         **admin.admin_site.each_context(request),
         "title": _("Export orders"),
+        "crumb": _("Export orders"),
         "opts": admin.opts,
         "form": form,
         "pages": admin.get_paginator(request, orders, admin.list_per_page),

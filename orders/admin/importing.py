@@ -201,4 +201,5 @@ def _page(
 ) -> HttpResponse:
     whole = {**admin.admin_site.each_context(request), "opts": admin.opts, **context}
     whole["back"] = reverse("admin:orders_order_changelist")
+    whole["crumb"] = whole["title"]
     return TemplateResponse(request, f"admin/orders/{template}", whole, status=status)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
-from kernel.phones import mask_address, mask_name, mask_phone
+from kernel.phones import mask_address, mask_name, mask_phone, mask_phones_in
 from orders.models import Order, OrderLine, Shipment, ShipmentLine
 from orders.records import ExportedOrder, ImportedLine, ImportedShipment
 
@@ -103,5 +103,6 @@ def _mask(order: ExportedOrder) -> ExportedOrder:
     order.customer_name = None if order.customer_name is None else mask_name(order.customer_name)
     order.customer_phone, order.phone = mask_phone(order.customer_phone), mask_phone(order.phone)
     order.recipient_name, order.address_detail = mask_name(order.recipient_name), mask_address(order.address_detail)
+    order.customer_note, order.staff_note = mask_phones_in(order.customer_note), mask_phones_in(order.staff_note)
     order.raw = {}
     return order

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from kernel.money import yuan
 from kernel.workflow import graph_of
@@ -26,7 +27,7 @@ _sentences: dict[str, str | Promise] = {
     "order_closed": _("Order closed: %(reason)s"),
     "order_revived": _("Order revived"),
     "shipped": _("Shipped by %(carrier)s, %(tracking_no)s"),
-    "part_shipped": _("%(pieces)s pieces shipped by %(carrier)s, %(tracking_no)s"),
+    "part_shipped": _("%(pieces)s shipped by %(carrier)s, %(tracking_no)s"),
     "tracking_corrected": _("Tracking number %(earlier)s corrected to %(carrier)s %(tracking_no)s: %(reason)s"),
     "state_moved": _("Moved by hand"),
     "timed_out": _("Moved because its time had come"),
@@ -35,6 +36,8 @@ _sentences: dict[str, str | Promise] = {
     "flag_set": _("Flag: %(flag)s"),
     "tags_set": _("Tags added: %(added)s; removed: %(removed)s"),
 }
+
+COUNTED = {"pieces": ngettext_lazy("%(count)d piece", "%(count)d pieces", "count")}
 
 WORDS: Mapping[str, Mapping[str, str | Promise]] = {
     "reason": dict(Order.CloseReason.choices),
@@ -121,6 +124,8 @@ def _facts(facts: Mapping[str, object]) -> _Facts:
 def _shown(name: str, value: object) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(name, part) for part in value) or "–"
+    if name in COUNTED and isinstance(value, int):
+        return str(COUNTED[name] % {"count": value})
     return str(WORDS.get(name, {}).get(str(value), value))
 
 

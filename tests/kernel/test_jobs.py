@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
@@ -54,6 +55,35 @@ def do_rows(job: Job, *, dies_at: int | None = None) -> None:
             progress(job, cursor=row + 1, counts=Counts(done=1), total=10)
         if row == dies_at:
             raise Killed
+
+
+class TestFiles:
+    def a_job_with_a_file(self, state: str, *, finished_at: datetime) -> Job:
+        jobs.register_job("tests.job", "Test", lambda _job, *, at: None)
+        job = start_job(kind="tests.job", title="A", file=ContentFile(b"13800138000", "a.csv"), by=None, at=NOON)
+        job.report.save("rejects.csv", ContentFile(b"1"))
+        Job.objects.filter(pk=job.pk).update(state=state, finished_at=finished_at)
+        return job
+
+    def test_are_for_the_service_s_user_alone(self) -> None:
+        job = self.a_job_with_a_file("done", finished_at=NOON)
+
+        assert Path(job.file.path).stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize(("state", "days", "left"), [("done", 31, 0), ("done", 29, 2), ("queued", 31, 2)])
+    def test_of_jobs_that_ended_are_thrown_away(self, state: str, days: int, left: int) -> None:
+        job = self.a_job_with_a_file(state, finished_at=NOON)
+        paths = [Path(job.file.path), Path(job.report.path)]
+
+        jobs.prune_files(at=NOON + timedelta(days=days), limit=10)
+
+        assert sum(path.exists() for path in paths) == left
+
+    def test_that_are_gone_leave_nothing_to_go_on_with(self, lin: User) -> None:
+        job = self.a_job_with_a_file("failed", finished_at=NOON)
+        jobs.prune_files(at=NOON + timedelta(days=31), limit=10)
+
+        assert not jobs.run_again(job_id=job.pk, by=lin, at=NOON)
 
 
 class TestRunning:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernel.phones import is_masked, mask_address, mask_name, mask_phone, normalise, phone_columns
+from kernel.phones import is_masked, mask_address, mask_name, mask_phone, mask_phones_in, normalise, phone_columns
 from kernel.secrets import lookup_hash
 
 
@@ -79,3 +79,16 @@ def test_an_address_shows_no_digit_and_no_name(detail: str) -> None:
     assert not any(character.isdigit() for character in shown)
     assert detail[:2] not in shown
     assert mask_address("") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "masked"),
+    [
+        ("送到前打 13800138000", "送到前打 138****8000"),
+        ("+86 138-0013-8000 或 010-88886666", "138****8000 或 010****6666"),
+        ("单号 6917926768823643751，周六 2026-11-22 送", "单号 6917926768823643751，周六 2026-11-22 送"),
+        ("", ""),
+    ],
+)
+def test_phones_in_free_text_are_masked_and_other_numbers_are_not(given: str, masked: str) -> None:
+    assert mask_phones_in(given) == masked

@@ -244,3 +244,14 @@ class TestWhoeverTypesSomethingWrong:
         call_command("orders_export", str(tmp_path / "orders.csv"), "--format", "json", stdout=out)
 
         assert json.loads(out.getvalue())["summary"]["orders"] == 1
+
+
+class TestAMaskedExport:
+    def test_masks_phones_in_notes(self, tmp_path: Path) -> None:
+        order = an_order()
+        orders.set_staff_note(order_id=order.pk, text="先打 13900139000", by=UserFactory.create(), at=NOON)
+
+        content = export(tmp_path / "orders.csv").decode("utf-8-sig")
+
+        assert "先打 139****9000" in content
+        assert "13900139000" not in content

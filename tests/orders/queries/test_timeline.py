@@ -29,6 +29,13 @@ class TestTimelineSentences:
         assert entry.move == "Awaiting payment → To ship"
         assert not entry.refused
 
+    @pytest.mark.parametrize(("pieces", "text"), [(1, "1 piece shipped by"), (2, "2 pieces shipped by")])
+    def test_count_in_the_singular_too(self, pieces: int, text: str) -> None:
+        order, facts = OrderFactory.create(), {"pieces": pieces, "carrier": "SF", "tracking_no": "SF1"}
+        event = timeline.append(order=order, kind="shipping", code="part_shipped", facts=facts, at=NOON)
+
+        assert timeline_sentences([event], language="en")[0].text.startswith(text)
+
     def test_speak_the_reader_s_language(self) -> None:
         order = OrderFactory.create(total_fen=9_900)
         orders.record_payment(order_id=order.pk, amount_fen=9_900, at=NOON)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 
 from backoffice.console.demo import load, purge, stage
 from backoffice.console.demo.processes import Program, Troupe, ensure_free
@@ -49,7 +49,10 @@ class Command(OpsCommand):
         return self._run(port=port, **options)
 
     def _purge(self) -> int:
-        self.summary(_("%(count)d sample orders removed."), count=purge.purge())
+        count = purge.purge()
+        self.summary(
+            ngettext("%(count)d sample order removed.", "%(count)d sample orders removed.", count), count=count
+        )
         return OK
 
     def _load(self, *, port: int, orders: int, days: int, seed: int, **_other: object) -> int:
