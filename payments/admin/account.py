@@ -66,6 +66,7 @@ class RetireForm(forms.Form):
     force = forms.BooleanField(
         label=gettext_lazy("Retire it although it is still needed"),
         required=False,
+        widget=forms.CheckboxInput(attrs={"style": "width:auto;align-self:flex-start"}),
         help_text=gettext_lazy("For owners: a key that was stolen, or a switch to a wrong one that is taken back."),
     )
     reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=200)
