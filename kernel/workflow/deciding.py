@@ -62,6 +62,7 @@ class Occurrence:
     """
     Something that happened to objects and may move them.
 
+    :param facts_of: by the key of a row, what is told of that row alone, beside `facts`
     :param transition: of a manual move, the one that was chosen
     :param code: of the history entry, which tells what happened and the move it caused
     :param is_fact: it happened whether or not it moves anything, so the history says so either way
@@ -71,6 +72,7 @@ class Occurrence:
     code: str = "state_moved"
     kind: str = "system"
     facts: Mapping[str, object] = field(default_factory=dict)
+    facts_of: Mapping[int, Mapping[str, object]] = field(default_factory=dict)
     transition: str = ""
     is_fact: bool = False
 

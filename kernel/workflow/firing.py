@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from kernel import counters
@@ -17,7 +17,7 @@ from kernel.errors import DomainError
 from kernel.models import User
 
 from .deciding import Move, Occurrence, Refusal, decide, next_timer
-from .history import write_history
+from .history import Column, write_history, write_varied_history
 from .subject import Row, WorkflowSubject
 
 CHUNK = 1_000
@@ -39,6 +39,7 @@ def fire(
     rows: Sequence[Row],
     occurrence: Occurrence,
     changed: Sequence[str] = (),
+    varied: Sequence[str] = (),
     at: datetime,
     by: User | None = None,
 ) -> FireResult:
@@ -47,6 +48,7 @@ def fire(
 
     :param rows: locked by the caller; their state on the instances is brought up to date
     :param changed: columns the caller has changed on the instances, written along in the same statement
+    :param varied: the same, for columns that hold another value on almost every row, such as sums
     :return: the move of each row, or why it was refused; a refusal is no error here
     :raises RowsMoved: if a row was not locked and has left its state
     """
@@ -54,7 +56,7 @@ def fire(
         raise RuntimeError("fire() belongs into the transaction of the act that it follows")
     decided = decide(subject=subject, rows=rows, occurrence=occurrence, by=by, at=at)
     for chunk in _chunks(_groups(subject, rows, decided, changed=changed, at=at)):
-        _write(subject, chunk, occurrence, by=by, at=at)
+        _write(subject, replace(chunk, varied=varied), occurrence, by=by, at=at)
     _count(subject, decided)
     return FireResult(
         moved={pk: it for pk, it in decided.items() if isinstance(it, Move)},
@@ -69,6 +71,7 @@ class Group:
     rows: Sequence[Row]
     move: Move | Refusal
     values: Mapping[str, Any]
+    varied: Sequence[str] = ()
 
 
 def _groups(
@@ -117,7 +120,11 @@ def _chunks(groups: Iterator[Group]) -> Iterator[Group]:
 
 def _write(subject: WorkflowSubject, group: Group, occurrence: Occurrence, *, by: User | None, at: datetime) -> None:
     is_told = occurrence.is_fact or isinstance(group.move, Move)
-    values = {**group.values, **({"history_seq": F("history_seq") + 1} if is_told else {})}
+    values = {
+        **group.values,
+        **_varied(subject, group),
+        **({"history_seq": F("history_seq") + 1} if is_told else {}),
+    }
     ids = [row.pk for row in group.rows]
     if not values:
         return
@@ -125,9 +132,22 @@ def _write(subject: WorkflowSubject, group: Group, occurrence: Occurrence, *, by
     if here.update(**values) != len(ids):
         raise RowsMoved
     if is_told:
-        write_history(subject, ids, _entry(group.move, occurrence), by=by, at=at)
+        entry = _entry(group.move, occurrence)
+        if occurrence.facts_of:
+            write_varied_history(subject, group.rows, entry, occurrence.facts_of, by=by, at=at)
+        else:
+            write_history(subject, ids, entry, by=by, at=at)
     for row in group.rows:
         _refresh(row, group.values, is_told=is_told)
+
+
+def _varied(subject: WorkflowSubject, group: Group) -> dict[str, Any]:
+    """One statement for all rows, whatever the value of each."""
+    columns = {name: cast("Column", subject.model._meta.get_field(name)) for name in group.varied}
+    return {
+        name: Case(*(When(pk=row.pk, then=Value(getattr(row, name))) for row in group.rows), output_field=column)
+        for name, column in columns.items()
+    }
 
 
 def _refresh(row: Row, values: Mapping[str, Any], *, is_told: bool) -> None:

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias, cast
 
 from django.db import connection, models
 
+from kernel.bulk import fast_insert
 from kernel.models import User
 from kernel.trace import current_trace_id
 
-from .subject import WorkflowSubject
+from .subject import Row, WorkflowSubject
 
 Column: TypeAlias = "models.Field[Any, Any]"
 
@@ -30,6 +31,30 @@ def write_history(
     values: list[Any] = [_prepared(field, value) for field, value in zip(fields, columns.values(), strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_statement(subject, fields, len(ids)), [*values, *ids])
+
+
+def write_varied_history(
+    subject: WorkflowSubject,
+    rows: Sequence[Row],
+    entry: Mapping[str, object],
+    facts_of: Mapping[int, Mapping[str, object]],
+    *,
+    by: User | None,
+    at: datetime,
+) -> None:
+    """As `write_history`, where each row has facts of its own. The rows are locked, so their number is the next."""
+    common = {**entry, "by": by, "at": at, "trace_id": current_trace_id()}
+    shared = cast("Mapping[str, object]", entry["facts"])
+    fast_insert(
+        [
+            subject.history(
+                **{subject.history_key: row},
+                seq=row.history_seq + 1,
+                **{**common, "facts": {**shared, **facts_of.get(row.pk, {})}},
+            )
+            for row in rows
+        ]
+    )
 
 
 def _field(subject: WorkflowSubject, name: str) -> Column:

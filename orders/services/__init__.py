@@ -16,7 +16,15 @@ from .guards import check_edit_guards, register_edit_guard
 from .letters import Contact, contact_of
 from .lines import DraftLine, LineIncomplete, NoGoods, NoSuchProduct, WrongQuantity
 from .locks import OrderNotFound, lock_order, lock_orders
-from .money import OrderIsClosed, RefundDoesNotAddUp, RefundExceedsShare, record_payment, record_refund, revert_refund
+from .money import (
+    OrderIsClosed,
+    RefundDoesNotAddUp,
+    RefundExceedsShare,
+    record_payment,
+    record_payments,
+    record_refund,
+    revert_refund,
+)
 from .moving import (
     CannotMove,
     ClosesThroughGateway,
@@ -113,6 +121,7 @@ __all__ = [
     "normalise_tracking_no",
     "quote",
     "record_payment",
+    "record_payments",
     "record_refund",
     "register_edit_guard",
     "remind_unpaid",

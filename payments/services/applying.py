@@ -1,4 +1,4 @@
-"""Applying the inbox: claimed in batches, each row in a transaction of its own, parked where it does not fit yet."""
+"""Applying the inbox: claimed in batches; the ordinary together, the rest alone, parked where it does not fit yet."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..gateways import ConfigError, EventKind, GatewayEvent, Outcome, PaymentRef
 from ..models import GatewayAccount, Notification, Payment, UnappliedMoney
 from . import ledger
 from .accounts import gateway_of
+from .applying_together import LeaseLost, apply_together
 from .external_refunds import take_refund_news
 from .notifications import TASK, read_facts
 from .querying import ask_soon
@@ -40,10 +41,6 @@ class NotConfirmed(DomainError):
     text = _("Of payment %(payment_no)s the gateway has said “paid”, and is asked whether it says so again.")
 
 
-class LeaseLost(RuntimeError):
-    """Another worker has this row by now: whatever this one wrote for it is rolled back."""
-
-
 def apply_notifications(*, at: datetime, limit: int) -> int:
     """
     Apply what the inbox holds, and try parked messages again whose time has come.
@@ -55,7 +52,7 @@ def apply_notifications(*, at: datetime, limit: int) -> int:
         batch = _claim_batch(at=at, size=min(BATCH, limit - handled))
         failpoint("apply.after_claim")
         with counters.gathered():
-            for row in batch:
+            for row in _left_of(batch, at=max(at, now())):
                 _apply_patiently(row, at=max(at, now()))
                 failpoint("apply.after_commit")
         handled += len(batch)
@@ -89,6 +86,18 @@ def _claim_batch(*, at: datetime, size: int) -> list[Notification]:
         row.attempt += 1
         row.account = accounts[row.account_id]
     return rows
+
+
+def _left_of(batch: list[Notification], *, at: datetime) -> list[Notification]:
+    """Book what is ordinary together; the rest, and all of it if that fails, is judged one by one."""
+    try:
+        applied = apply_together(batch, at=at)
+    except Exception:
+        logger.exception("payments.notification.together_failed count=%d", len(batch))
+        return batch
+    if applied:
+        failpoint("apply.after_commit")
+    return [row for row in batch if row.pk not in applied]
 
 
 def _apply_patiently(row: Notification, *, at: datetime) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db.models import Case, CharField, DateTimeField, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from kernel.errors import DomainError
@@ -93,10 +95,30 @@ def close_others(*, order: Order, at: datetime) -> None:
     Have the open attempts of an order that is paid closed at their gateways, after the commit, so that nobody pays
     twice. The caller holds the order's lock. One that is paid all the same is unapplied money.
     """
-    if order.due_fen:
-        return
-    others = Payment.objects.filter(order=order, closing=False).open()
-    if others.update(closing=True, query_due_at=at):
+    close_others_of(settled=[order], at=at)
+
+
+def succeed_together(*, paid: Sequence[tuple[Payment, GatewayEvent]], at: datetime) -> None:
+    """Note the money of open attempts, locked with their orders, in one statement."""
+    for payment, report in paid:
+        payment.status = Payment.Status.SUCCEEDED
+        payment.gateway_trade_no, payment.paid_at = report.gateway_trade_no, report.occurred_at or at
+        payment.query_due_at = None
+    rows = [payment for payment, _report in paid]
+    trades = (When(pk=it.pk, then=Value(it.gateway_trade_no)) for it in rows)
+    moments = (When(pk=it.pk, then=Value(it.paid_at)) for it in rows)
+    Payment.objects.filter(pk__in=[it.pk for it in rows]).update(
+        status=Payment.Status.SUCCEEDED,
+        query_due_at=None,
+        gateway_trade_no=Case(*trades, output_field=CharField()),
+        paid_at=Case(*moments, output_field=DateTimeField()),
+    )
+
+
+def close_others_of(*, settled: Iterable[Order], at: datetime) -> None:
+    """As `close_others`, for many orders."""
+    paid = [order.pk for order in settled if not order.due_fen]
+    if paid and Payment.objects.filter(order__in=paid, closing=False).open().update(closing=True, query_due_at=at):
         after_commit(QUERY_TASK)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from kernel.bulk import fast_insert
 
 from ..models import LedgerEntry, LedgerLine, Payment, Refund, Statement, UnappliedMoney
 
@@ -48,17 +50,18 @@ def book(*, source: Source, postings: Iterable[Posting], at: datetime) -> Ledger
     entry = LedgerEntry.objects.create(
         source_type=source.type, source_id=source.id, kind=source.kind, reference=source.reference, booked_at=at
     )
-    LedgerLine.objects.bulk_create(
-        LedgerLine(
-            entry=entry,
-            account=line.account,
-            amount_fen=line.amount_fen,
-            gateway_account_id=line.gateway_account_id,
-            order_id=line.order_id,
-        )
-        for line in lines
-    )
+    LedgerLine.objects.bulk_create(_line(entry, line) for line in lines)
     return entry
+
+
+def _line(entry: LedgerEntry, posting: Posting) -> LedgerLine:
+    return LedgerLine(
+        entry=entry,
+        account=posting.account,
+        amount_fen=posting.amount_fen,
+        gateway_account_id=posting.gateway_account_id,
+        order_id=posting.order_id,
+    )
 
 
 def has_collected(*, account_id: int, gateway_trade_no: str) -> bool:
@@ -72,6 +75,28 @@ def collect_payment(*, payment: Payment, gateway_trade_no: str, at: datetime) ->
     source = Source(kind=COLLECT, type="payment", id=payment.pk, reference=gateway_trade_no)
     clearing, receivable = _clearing(payment.account_id), _receivable(payment.order_id)
     book(source=source, postings=_move(payment.amount_fen, debit=clearing, credit=receivable), at=at)
+
+
+def collect_payments(*, collected: Sequence[tuple[Payment, str]], at: datetime) -> None:
+    """
+    As `collect_payment`, for many at once.
+
+    :param collected: each payment with the gateway's transaction id
+    """
+    entries = fast_insert(
+        [
+            LedgerEntry(source_type="payment", source_id=payment.pk, kind=COLLECT, reference=trade_no, booked_at=at)
+            for payment, trade_no in collected
+        ]
+    )
+    lines = [
+        _line(entry, posting)
+        for entry, (payment, _trade_no) in zip(entries, collected, strict=True)
+        for posting in _move(
+            payment.amount_fen, debit=_clearing(payment.account_id), credit=_receivable(payment.order_id)
+        )
+    ]
+    fast_insert(lines)
 
 
 def collect_unapplied(*, money: UnappliedMoney, at: datetime) -> None:

@@ -8,8 +8,8 @@ from django.db import DatabaseError, connection
 from django.test import Client
 
 from kernel.models import Alert
-from payments.models import GatewayAccount, Notification, NotificationRefusal, Payment
-from payments.services import apply_notifications, replay
+from payments.models import GatewayAccount, LedgerEntry, Notification, NotificationRefusal, Payment
+from payments.services import apply_notifications, applying, applying_together, replay
 from tests.factories import AccountFactory, PaymentFactory, UserFactory
 from tests.helpers import NOON, frozen, ringing
 from tests.payments.fakes import message
@@ -291,17 +291,15 @@ class TestApplying:
 
             assert apply_notifications(at=NOON, limit=10) == 0
 
-    def test_writes_nothing_once_its_lease_is_lost(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("together", [True, False])
+    def test_writes_nothing_once_its_lease_is_lost(self, monkeypatch: pytest.MonkeyPatch, together: bool) -> None:
         """A worker that slept through its lease finds the attempt number changed, and its booking is rolled back."""
-        from payments.services import applying
-        from payments.services.settle import judge
 
-        def sleep_then_judge(**kwargs: Any) -> Any:
-            settled = judge(**kwargs)
+        def sleep_first(rows: Any, **options: Any) -> set[int]:
             Notification.objects.update(attempt=99)
-            return settled
+            return applying_together.apply_together(rows, **options) if together else set()
 
-        monkeypatch.setattr(applying, "judge", sleep_then_judge)
+        monkeypatch.setattr(applying, "apply_together", sleep_first)
         with frozen():
             payment = PaymentFactory.create()
             received(payment)
@@ -310,6 +308,7 @@ class TestApplying:
 
         payment.order.refresh_from_db()
         assert (payment.order.payment_status, Notification.objects.get().state) == ("unpaid", State.RECEIVED)
+        assert not LedgerEntry.objects.exists()
 
     def test_replays_as_often_as_anybody_likes(self) -> None:
         with frozen():
