@@ -9,6 +9,7 @@ urlpatterns = [
     path("pay/<str:token>/", pay.page, name="pay"),
     path("pay/<str:token>/status", pay.status, name="pay_status"),
     path("pay/<str:token>/start", pay.start, name="pay_start"),
+    path("pay/<str:token>/payer/<str:key>", pay.payer, name="pay_payer"),
     path("pay/<str:token>/check", pay.check, name="pay_check"),
     path("pay/<str:token>/return", pay.come_back, name="pay_return"),
 ]

@@ -1,11 +1,25 @@
 """Money in the admin: pages of its own, and what it puts on the page of an order."""
 
-from . import account, discrepancy, ledger, notification, order, payment, refund, refusal, search, statement, unapplied
+from . import (
+    account,
+    discrepancy,
+    ledger,
+    limits,
+    notification,
+    order,
+    payment,
+    refund,
+    refusal,
+    search,
+    statement,
+    unapplied,
+)
 
 __all__ = [
     "account",
     "discrepancy",
     "ledger",
+    "limits",
     "notification",
     "order",
     "payment",

@@ -162,7 +162,7 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
             "others": [(it.code, it.label) for it in GATEWAYS.values() if it is not kind] if account is None else [],
             "may_save": may_save,
             "notify_url": services.notify_url(account) if account else "",
-            "urls": {it.name: self.action_url(it, account) for it in self.object_actions} if account else {},
+            "urls": {it.name: self.action_url(it, account) for it in self.every_action} if account else {},
             "may_retire": request.user.has_perm(RetireKey.permission),
             "is_sandbox": account is not None and account.environment == GatewayAccount.Environment.SANDBOX,
         }

@@ -28,6 +28,12 @@ class GatewayAccount(models.Model):
     is_enabled = models.BooleanField(_("enabled"), default=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     fee_ppm = models.PositiveIntegerField(_("agreed fee in millionths"), null=True)  # 6000 is 0.6 %; None: not compared
+    min_fen = models.BigIntegerField(
+        _("smallest amount"), null=True
+    )  # the merchant's own limits; the gateway has its own
+    max_fen = models.BigIntegerField(_("largest amount"), null=True)
+    customer_types = models.JSONField(_("customer types"), default=list)  # codes; empty: everybody
+    order_types = models.JSONField(_("order types"), default=list)  # empty: all
     webhook_key = models.CharField(_("webhook key"), max_length=40, unique=True, default=new_webhook_key)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

@@ -41,7 +41,8 @@ class Payment(models.Model):
     payment_no = models.CharField(_("payment number"), max_length=32, unique=True)
     order = models.ForeignKey(Order, models.PROTECT, related_name="+", verbose_name=_("order"))
     account = models.ForeignKey(GatewayAccount, models.PROTECT, related_name="payments", verbose_name=_("account"))
-    method = models.CharField(_("method"), max_length=8)  # qr, page, wap
+    method = models.CharField(_("method"), max_length=8)  # qr, page, wap, h5, jsapi
+    payer_hash = models.CharField(_("payer"), max_length=32, blank=True)  # whom alone the gateway lets pay this one
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.CREATED)
     amount_fen = models.BigIntegerField(_("amount"))
     refunded_fen = models.BigIntegerField(_("refunded"), default=0)

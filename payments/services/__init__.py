@@ -18,6 +18,7 @@ from .applying import apply_notifications, replay
 from .attempts import PaymentNotFound
 from .automation import refund_rest, write_plainly
 from .books import Offender, check_books, count_stretches
+from .choices import Choice, Limits, LimitsCrossed, choices_for, set_limits
 from .closing import (
     AttemptStillOpen,
     CustomerIsPaying,
@@ -48,6 +49,7 @@ from .key_use import Use, flush_counts, prune_key_use, uses_of
 from .links import LinkExpired, LinkNotFound, NoContact, create_link, open_link, pay_path, remind, send_link
 from .notifications import WebhookNotFound, receive_notification
 from .offline_refunds import NotPaidElsewhere, PaidBack, elsewhere_left, record_offline_refund
+from .payers import PayerNotTold, login_address, payer_ref
 from .pruning import prune_bodies
 from .querying import ask_soon, bring_forward, hear_about, query_payment, run_query_ladder
 from .reconciling import (
@@ -93,7 +95,6 @@ from .starting import (
     OrderIsClosing,
     OrderNotPayable,
     PaymentTimeOver,
-    accounts_offering,
     start_attempt,
 )
 from .statements import (
@@ -128,6 +129,7 @@ __all__ = [
     "Ask",
     "AttemptStillOpen",
     "CannotSettle",
+    "Choice",
     "Compared",
     "CustomerIsPaying",
     "DayNotOver",
@@ -141,6 +143,8 @@ __all__ = [
     "GoodsAboveRest",
     "KeyInUse",
     "KeyUsedOtherwise",
+    "Limits",
+    "LimitsCrossed",
     "LineAboveRest",
     "LinesDoNotAddUp",
     "LinkExpired",
@@ -168,6 +172,7 @@ __all__ = [
     "OrderNotPayable",
     "OtherDay",
     "PaidBack",
+    "PayerNotTold",
     "PaymentNotFound",
     "PaymentTimeOver",
     "ReasonMissing",
@@ -184,7 +189,6 @@ __all__ = [
     "Use",
     "WebhookNotFound",
     "WrongSetup",
-    "accounts_offering",
     "agree_fee",
     "answer_questions",
     "apply_notifications",
@@ -194,6 +198,7 @@ __all__ = [
     "bring_forward",
     "check_account",
     "check_books",
+    "choices_for",
     "close_attempt",
     "close_order",
     "count_stretches",
@@ -210,12 +215,14 @@ __all__ = [
     "hear_about",
     "in_order",
     "label_of",
+    "login_address",
     "may_settle",
     "miss_key",
     "mode_of",
     "notify_url",
     "open_link",
     "pay_path",
+    "payer_ref",
     "plan_statements",
     "proposal_now",
     "prune_bodies",
@@ -244,6 +251,7 @@ __all__ = [
     "send_refund",
     "set_credential",
     "set_credentials",
+    "set_limits",
     "settle",
     "settle_by_hand",
     "start_attempt",

@@ -96,7 +96,7 @@ def open_link(*, token: str, at: datetime) -> PayLink:
     :raises LinkNotFound: if there is none
     :raises LinkExpired: if it is too old
     """
-    link = PayLink.objects.select_related("order").filter(token_hash=_hash(token)).first()
+    link = PayLink.objects.select_related("order__customer__type").filter(token_hash=_hash(token)).first()
     if link is None:
         raise LinkNotFound
     if link.expires_at <= at:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +10,8 @@ from enum import StrEnum
 from kernel.models import Category
 from orders.models import Order
 
-from ..models import GatewayAccount, Payment
+from ..models import Payment
+from .choices import Choice, choices_for
 from .starting import SHORTEST
 from .unapplied import has_money_on_hold
 
@@ -33,13 +35,13 @@ PAYABLE = (PayState.READY, PayState.WAITING, PayState.EXPIRED, PayState.FAILED)
 class PayPage:
     """
     :param payment: the attempt that is shown, if there is one
-    :param methods: how the order can be paid now
+    :param choices: how the order can be paid now, in the merchant's order
     """
 
     state: PayState
     order: Order
     payment: Payment | None
-    methods: frozenset[str]
+    choices: tuple[Choice, ...]
     amount_fen: int
 
     @property
@@ -52,19 +54,34 @@ class PayPage:
         return self.payment.expires_at if self.payment else self.order.payment_due_at
 
 
-def pay_page(*, order: Order, at: datetime) -> PayPage:
-    """Five queries, whatever happened to the order."""
-    attempts = list(Payment.objects.filter(order=order).order_by("-pk")[:20])
-    payment = next((it for it in attempts if _is_alive(it, at=at)), attempts[0] if attempts else None)
-    state = _state(order, attempts, payment, at=at)
-    accounts = GatewayAccount.objects.filter(is_enabled=True).only("methods") if state in PAYABLE else ()
+def pay_page(*, order: Order, wanted: str = "", at: datetime) -> PayPage:
+    """
+    Five queries, whatever happened to the order.
+
+    :param wanted: key of the choice whose attempt is to be shown, if it has one
+    """
+    attempts = list(Payment.objects.filter(order=order).select_related("account").order_by("-pk")[:20])
+    choices = {it.key: it for it in choices_for(order)}
+    alive = [it for it in attempts if _is_alive(it, at=at) and key_of(it) in choices]
+    shown = next((it for it in alive if key_of(it) == wanted), alive[0] if alive else None)
+    state = _state(order, attempts, shown or _last(attempts, choices, at=at), at=at)
     return PayPage(
         state=state,
         order=order,
-        payment=payment if state is PayState.WAITING else None,
-        methods=frozenset(method for account in accounts for method in account.methods),
+        payment=shown if state is PayState.WAITING else None,
+        choices=tuple(choices.values()) if state in PAYABLE else (),
         amount_fen=order.due_fen or order.total_fen,
     )
+
+
+def key_of(payment: Payment) -> str:
+    """Of the choice that an attempt was made by."""
+    return f"{payment.account.gateway}.{payment.method}"
+
+
+def _last(attempts: list[Payment], choices: Collection[str], *, at: datetime) -> Payment | None:
+    """The latest; not one that somebody could still pay by a way that is not offered any more."""
+    return next((it for it in attempts if key_of(it) in choices or not _is_alive(it, at=at)), None)
 
 
 def _state(order: Order, attempts: list[Payment], payment: Payment | None, *, at: datetime) -> PayState:

@@ -14,14 +14,24 @@ from kernel.errors import DomainError
 from kernel.models import Category
 from kernel.money import yuan
 from kernel.numbers import gateway_number
+from kernel.secrets import lookup_hash
 from kernel.shop import shop
 from orders import services as orders
 from orders.models import Order
 
-from ..gateways import ConfigError, CreateRequest, GatewayEvent, NextAction, Outcome, guard_no_transaction
+from ..gateways import (
+    ConfigError,
+    CreateRequest,
+    GatewayEvent,
+    NextAction,
+    Outcome,
+    gateway_class,
+    guard_no_transaction,
+)
 from ..models import GatewayAccount, Payment
 from .accounts import gateway_of, notify_url
 from .attempts import follow, lock_payment_by_id
+from .choices import offered_to
 from .journal import note
 from .schedule import next_query_at
 from .troubles import tell_config_error
@@ -29,6 +39,7 @@ from .unapplied import has_money_on_hold
 
 LIFETIME = timedelta(hours=2)  # as long as gateways let a code live
 SHORTEST = timedelta(seconds=30)  # nobody pays in less
+PATIENCE = timedelta(seconds=15)  # longer than a gateway is waited for
 
 
 class OrderNotPayable(DomainError):
@@ -64,15 +75,24 @@ class Ask:
     """
     How somebody wants to pay.
 
-    :param method: qr, page or wap
-    :param account_code: empty for the first account that offers the method
+    :param method: qr, page, wap, h5 or jsapi
+    :param gateway: empty for any; of its accounts, and of all, the first that takes this order is used
+    :param payer_ref: who pays, where the gateway must be told
     :param return_path: where the gateway sends the browser back to, below PUBLIC_URL
     """
 
     method: str
+    gateway: str = ""
     account_code: str = ""
+    payer_ref: str = ""
     client_ip: str = ""
     return_path: str = ""
+
+    @property
+    def payer_hash(self) -> str:
+        """Gateways bind these to one person or one phone, so that nobody else can use the attempt."""
+        bound_to = self.payer_ref or (self.client_ip if self.method == "h5" else "")
+        return lookup_hash(bound_to, kind="payer") if bound_to else ""
 
 
 def start_attempt(*, order_id: int, ask: Ask, at: datetime) -> Payment:
@@ -90,17 +110,17 @@ def start_attempt(*, order_id: int, ask: Ask, at: datetime) -> Payment:
     """
     guard_no_transaction()
     payment = _open_row(order_id=order_id, ask=ask, at=at)
-    return payment if payment.next_action else _ask_gateway(payment, ask, at=at)
+    return payment if _is_fresh(payment, at=at) else _ask_gateway(payment, ask, at=at)
 
 
 @retry_on_conflict
 @transaction.atomic
 def _open_row(*, order_id: int, ask: Ask, at: datetime) -> Payment:
     """The row is committed before the gateway hears of it: whatever dies next, somebody will ask what became of it."""
-    account = _account(ask)
     order = orders.lock_order(order_id=order_id)
     deadline = _check_payable(order, at=at)
-    alive = _alive(order, account, ask.method, at=at)
+    account = chosen_account(order=order, ask=ask)
+    alive = _alive(order, account, ask, at=at)
     if alive is not None:
         return alive
     expires_at = min(deadline, at + LIFETIME)
@@ -109,6 +129,7 @@ def _open_row(*, order_id: int, ask: Ask, at: datetime) -> Payment:
         order=order,
         account=account,
         method=ask.method,
+        payer_hash=ask.payer_hash,
         amount_fen=order.due_fen,
         created_at=at,
         expires_at=expires_at,
@@ -119,18 +140,16 @@ def _open_row(*, order_id: int, ask: Ask, at: datetime) -> Payment:
     return payment
 
 
-def _account(ask: Ask) -> GatewayAccount:
-    offering = accounts_offering(method=ask.method)
-    chosen = [account for account in offering if ask.account_code in ("", account.code)]
-    if not chosen:
-        raise MethodNotAvailable
-    return chosen[0]
-
-
-def accounts_offering(*, method: str) -> list[GatewayAccount]:
-    """Enabled accounts with this method, in the merchant's order. There are few: no index, no query by JSON."""
-    enabled = GatewayAccount.objects.filter(is_enabled=True).order_by("position", "pk")
-    return [account for account in enabled if method in account.methods]
+def chosen_account(*, order: Order, ask: Ask) -> GatewayAccount:
+    """
+    :raises MethodNotAvailable: if no account offers this for this order
+    """
+    for choice in offered_to(order):
+        account = choice.account
+        is_named = ask.account_code in ("", account.code) and ask.gateway in ("", account.gateway)
+        if is_named and choice.method == ask.method:
+            return account
+    raise MethodNotAvailable
 
 
 def _check_payable(order: Order, *, at: datetime) -> datetime:
@@ -148,14 +167,30 @@ def _check_payable(order: Order, *, at: datetime) -> datetime:
     return deadline
 
 
-def _alive(order: Order, account: GatewayAccount, method: str, *, at: datetime) -> Payment | None:
-    return (
-        Payment.objects.filter(order=order, account=account, method=method, amount_fen=order.due_fen)
-        .filter(closing=False, withdrawn_at=None, expires_at__gt=at + SHORTEST)
+def _alive(order: Order, account: GatewayAccount, ask: Ask, *, at: datetime) -> Payment | None:
+    """
+    The attempt that can be handed out, or asked for, once more.
+
+    :raises GatewayNotAnswering: if its code is on its way, and the gateway gives it no second time
+    """
+    alive = (
+        Payment.objects.filter(order=order, account=account, method=ask.method, amount_fen=order.due_fen)
+        .filter(closing=False, withdrawn_at=None, expires_at__gt=at + SHORTEST, payer_hash=ask.payer_hash)
         .open()
         .order_by("-pk")
         .first()
     )
+    if alive is None or alive.next_action or gateway_class(code=account.gateway).capabilities.repeats_codes:
+        return alive
+    if alive.created_at + PATIENCE > at:
+        raise GatewayNotAnswering
+    return None
+
+
+def _is_fresh(payment: Payment, *, at: datetime) -> bool:
+    """A phone's link may end before the attempt does; the same attempt then gets another link."""
+    ends_at = payment.next_action.get("expires_at")
+    return bool(payment.next_action) and (ends_at is None or datetime.fromisoformat(ends_at) > at + SHORTEST)
 
 
 def _ask_gateway(payment: Payment, ask: Ask, *, at: datetime) -> Payment:
@@ -183,6 +218,7 @@ def _request(payment: Payment, ask: Ask) -> CreateRequest:
         notify_url=notify_url(payment.account),
         return_url=f"{settings.PUBLIC_URL}{ask.return_path}" if ask.return_path else "",
         client_ip=ask.client_ip,
+        payer_ref=ask.payer_ref,
         created_at=payment.created_at,
         expires_at=payment.expires_at,
     )
@@ -194,6 +230,13 @@ def _note_answer(*, payment_id: int, event: GatewayEvent, action: NextAction) ->
     """A notification may have been faster than the answer: what is settled already stays as it is."""
     payment = lock_payment_by_id(payment_id=payment_id)
     if action.kind != "none" and payment.status in Payment.OPEN and not payment.closing:
-        payment.next_action = {"kind": action.kind, "data": dict(action.data)}
+        payment.next_action = _kept(action, until=payment.expires_at)
         payment.save(update_fields=["next_action"])
     return follow(payment=payment, report=event)
+
+
+def _kept(action: NextAction, *, until: datetime) -> dict[str, object]:
+    kept: dict[str, object] = {"kind": action.kind, "data": dict(action.data)}
+    if action.expires_at is not None and action.expires_at < until:
+        kept["expires_at"] = action.expires_at.isoformat()
+    return kept

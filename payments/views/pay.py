@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlencode
 
 import segno
 from csp.constants import NONE, SELF
@@ -19,7 +20,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from kernel.clock import now
 from kernel.errors import DomainError
@@ -29,15 +30,15 @@ from kernel.shop import shop
 
 from .. import services
 from ..models import PayLink, Payment
-from ..services.paypage import FINAL, PayPage, PayState, pay_page
+from ..services.paypage import FINAL, PayPage, PayState, key_of, pay_page
+from . import hops
 from .limits import address_of, is_allowed
+from .ways import Device, device_of, name_of, ways_to_pay
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, str, P], HttpResponse]
 
 POLLS_PER_MINUTE, PAGES_PER_MINUTE, STARTS_PER_MINUTE, GUESSES_PER_MINUTE = 120, 60, 12, 20
-PHONE = re.compile(r"Mobile|Android|iPhone|iPad|iPod|HarmonyOS", re.IGNORECASE)
-WECHAT = "MicroMessenger"
 CLEAR_LANGUAGES = dict(settings.LANGUAGES)
 
 POLICY = {
@@ -59,7 +60,7 @@ def pay_view(*, what: str, per_minute: int) -> Callable[[View[P]], Callable[...,
         @wraps(view)
         def guarded(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             response = _turned_away(request, what, token, per_minute) or _answer(view, request, token, *args, **kwargs)
-            response.headers["Referrer-Policy"] = "no-referrer"
+            response.headers.setdefault("Referrer-Policy", "no-referrer")
             response.headers["Cache-Control"] = "no-store"
             response.headers["X-Robots-Tag"] = "noindex, nofollow"
             return response
@@ -97,10 +98,12 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     link = services.open_link(token=token, at=at)
     if request.GET.get("lang") in CLEAR_LANGUAGES:
         return _switch_language(request, token)
-    shown, trouble = pay_page(order=link.order, at=at), ""
-    if shown.state is PayState.READY and "qr" in shown.methods and not is_phone(request):
-        trouble = _start(request, link, token, method="qr", at=at)[1]
-        shown = pay_page(order=link.order, at=at)
+    shown, trouble = pay_page(order=link.order, wanted=_wanted(request), at=at), ""
+    if shown.state is PayState.READY and device_of(request) is Device.COMPUTER:
+        first = next((it for it in shown.choices if it.method == "qr"), None)
+        if first is not None:
+            trouble = _start(request, link, token, ask=_ask(request, token, first.key), at=at)[1]
+            shown = pay_page(order=link.order, at=at)
     return render(request, "pay/page.html", _context(request, token, shown, trouble=trouble, at=at))
 
 
@@ -110,7 +113,7 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
     """Where the payment stands, for the page's own script; with the words for it when they have changed."""
     at = now()
     link = services.open_link(token=token, at=at)
-    shown = pay_page(order=link.order, at=at)
+    shown = pay_page(order=link.order, wanted=_wanted(request), at=at)
     told: dict[str, object] = {"key": shown.key, "final": shown.state in FINAL}
     if request.GET.get("key") != shown.key:
         context = _context(request, token, shown, at=at)
@@ -124,22 +127,36 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     """Open an attempt, and hand the customer on to the gateway if that is where they pay."""
     at = now()
     link = services.open_link(token=token, at=at)
-    payment, trouble = _start(request, link, token, method=request.POST.get("method", ""), at=at)
-    if payment is not None and payment.next_action.get("kind") == "redirect":
-        url = payment.next_action["data"]["url"]
-        return render(request, "pay/go.html", {"url": url, "shop": shop(), "back": services.pay_path(token)})
-    if trouble:
-        shown = pay_page(order=link.order, at=at)
-        return render(request, "pay/page.html", _context(request, token, shown, trouble=trouble, at=at))
-    return HttpResponseRedirect(services.pay_path(token))
+    ask = _ask(request, token, request.POST.get("by", ""))
+    chosen = next((it for it in services.choices_for(link.order) if it.key == request.POST.get("by")), None)
+    if chosen is not None and chosen.asks_payer:
+        return _ask_payer(request, link, token, chosen.key, at=at)
+    return _begun(request, link, token, ask=ask, at=at)
+
+
+@pay_view(what="payer", per_minute=STARTS_PER_MINUTE)
+@require_safe
+def payer(request: HttpRequest, token: str, key: str) -> HttpResponse:
+    """The wallet has told who pays: that is used for this one attempt, and kept nowhere."""
+    at = now()
+    link = services.open_link(token=token, at=at)
+    ask = _ask(request, token, key)
+    try:
+        code, state = request.GET.get("code", ""), request.GET.get("state", "")
+        told = services.payer_ref(link=link, ask=ask, code=code, state=state, at=at)
+    except DomainError as refusal:
+        return _refused(request, link, token, str(refusal), at=at)
+    return _begun(request, link, token, ask=replace(ask, payer_ref=told), at=at)
 
 
 @pay_view(what="return", per_minute=PAGES_PER_MINUTE)
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def come_back(request: HttpRequest, token: str) -> HttpResponse:
     """Where the gateway sends the browser. It proves nothing; it is a reason to ask the gateway."""
     at = now()
     link = services.open_link(token=token, at=at)
+    if request.method == "POST":  # what UnionPay has the browser post here is not even read
+        return HttpResponseRedirect(f"{services.pay_path(token)}return", status=HTTPStatus.SEE_OTHER)
     _ask_soon(link, at=at)
     shown = pay_page(order=link.order, at=at)
     return render(request, "pay/page.html", _context(request, token, shown, came_back=True, at=at))
@@ -154,21 +171,51 @@ def check(request: HttpRequest, token: str) -> HttpResponse:
     return HttpResponseRedirect(services.pay_path(token))
 
 
-def is_phone(request: HttpRequest) -> bool:
-    return PHONE.search(request.headers.get("user-agent", "")) is not None
+def _wanted(request: HttpRequest) -> str:
+    return request.GET.get("by", "")
 
 
-def _start(request: HttpRequest, link: PayLink, token: str, *, method: str, at: datetime) -> tuple[Payment | None, str]:
-    """The attempt, or the words to say why there is none."""
-    ask = services.Ask(
+def _ask(request: HttpRequest, token: str, key: str) -> services.Ask:
+    gateway, _dot, method = key.rpartition(".")
+    return services.Ask(
+        gateway=gateway,
         method=method,
         client_ip=client_address(request) or "",
         return_path=f"{services.pay_path(token)}return",
     )
+
+
+def _start(
+    request: HttpRequest, link: PayLink, token: str, *, ask: services.Ask, at: datetime
+) -> tuple[Payment | None, str]:
+    """The attempt, or the words to say why there is none."""
     try:
         return services.start_attempt(order_id=link.order_id, ask=ask, at=at), ""
     except DomainError as refusal:
         return None, str(refusal)
+
+
+def _begun(request: HttpRequest, link: PayLink, token: str, *, ask: services.Ask, at: datetime) -> HttpResponse:
+    payment, trouble = _start(request, link, token, ask=ask, at=at)
+    if payment is None:
+        return _refused(request, link, token, trouble, at=at)
+    if payment.next_action["kind"] in hops.KINDS:
+        return hops.hop(request, payment, path=services.pay_path(token))
+    return HttpResponseRedirect(f"{services.pay_path(token)}?{urlencode({'by': key_of(payment)})}")
+
+
+def _ask_payer(request: HttpRequest, link: PayLink, token: str, key: str, *, at: datetime) -> HttpResponse:
+    back = replace(_ask(request, token, key), return_path=f"{services.pay_path(token)}payer/{key}")
+    try:
+        url = services.login_address(link=link, ask=back, at=at)
+    except DomainError as refusal:
+        return _refused(request, link, token, str(refusal), at=at)
+    return hops.to_address(request, url, name=name_of(back.gateway), path=services.pay_path(token))
+
+
+def _refused(request: HttpRequest, link: PayLink, token: str, trouble: str, *, at: datetime) -> HttpResponse:
+    shown = pay_page(order=link.order, at=at)
+    return render(request, "pay/page.html", _context(request, token, shown, trouble=trouble, at=at))
 
 
 def _ask_soon(link: PayLink, *, at: datetime) -> None:
@@ -201,9 +248,11 @@ def _context(
     came_back: bool = False,
     at: datetime,
 ) -> dict[str, object]:
-    phone = is_phone(request)
     ends_at = shown.expires_at
     is_asking = came_back and shown.state is PayState.WAITING  # who may just have paid is offered no second way
+    current = key_of(shown.payment) if shown.payment else ""
+    ways = [] if is_asking else ways_to_pay(shown, device=device_of(request))
+    tabs = [it for it in ways if it.is_main] if any(it.is_shown for it in ways) else []  # above the code they change
     return {
         "shop": shop(),
         "order_no": shown.order.order_no,
@@ -214,27 +263,15 @@ def _context(
         "ends_at": ends_at,
         "seconds_left": max(int((ends_at - at).total_seconds()), 0) if ends_at and not is_asking else None,
         "qr": _qr(shown.payment),
-        "offers": [] if is_asking else _offers(shown, phone=phone),
-        "is_phone": phone,
-        "in_wechat": WECHAT in request.headers.get("user-agent", ""),
+        "name": name_of(current.partition(".")[0]),
+        "tabs": tabs if len(tabs) > 1 else [],
+        "ways": [it for it in ways if it not in tabs and not it.is_shown],
+        "in_wechat": device_of(request) is Device.WECHAT,
         "trouble": trouble,
         "is_asking": is_asking,
         "path": services.pay_path(token),
+        "poll": f"{services.pay_path(token)}status?{urlencode({'by': current})}",
     }
-
-
-def _offers(shown: PayPage, *, phone: bool) -> list[tuple[str, str]]:
-    """Buttons, the likeliest first: (method, what is on it)."""
-    words = {
-        "wap": _("Pay with Alipay"),
-        "qr": _("Show the QR code") if shown.state in (PayState.READY, PayState.WAITING) else _("Get a new QR code"),
-        "page": _("Pay on this computer instead"),
-    }
-    current = shown.payment.method if shown.payment else ""
-    wanted = ("wap", "qr") if phone else ("qr", "page")
-    return [
-        (method, words[method]) for method in wanted if method in shown.methods and (method, current) != ("qr", "qr")
-    ]
 
 
 def _qr(payment: Payment | None) -> SafeString | None:

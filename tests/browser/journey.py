@@ -81,7 +81,7 @@ def trade_of(demo: Demo, order_no: str) -> dict[str, Any]:
 
 def pay(customer: Visitor, method: str) -> None:
     """From the pay page through the cashier, and back by itself."""
-    customer.page.locator(f"form:has([name=method][value={method}]) button").click()
+    customer.page.locator(f"form:has([name=by][value='alipay.{method}']) button").click()
     customer.page.wait_for_selector("#pay")
     customer.looked("08-cashier")
     customer.page.locator("#pay").click()

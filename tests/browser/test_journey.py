@@ -108,7 +108,7 @@ def test_a_code_on_the_screen_is_scanned_and_the_page_turns_paid_by_itself(
     screen.go(link)
     screen.speak()
     screen.looked("20-pay-small")
-    screen.page.locator("form:has([name=method][value=qr]) button").click()
+    screen.page.locator("form:has([name=by][value='alipay.qr']) button").click()
     expect(screen.page.locator(".frame svg")).to_be_visible()
     screen.looked("21-code-small")
     screen.page.evaluate(STAY)

@@ -25,7 +25,7 @@
   };
 
   const ask = async () => {
-    const address = `${region.dataset.status}?key=${encodeURIComponent(region.dataset.key)}`;
+    const address = `${region.dataset.status}&key=${encodeURIComponent(region.dataset.key)}`;
     const answer = await fetch(address, { cache: "no-store", credentials: "same-origin" });
     if (!answer.ok) throw new Error(String(answer.status));
     const told = await answer.json();
