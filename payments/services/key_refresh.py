@@ -10,7 +10,7 @@ from django.db.models import Q
 from kernel.errors import DomainError
 from kernel.queue import after_commit
 
-from ..gateways import GATEWAYS, ConfigError, FetchedKey, Gateway
+from ..gateways import GATEWAYS, ConfigError, FetchedKey, Gateway, GatewayEvent
 from ..models import AccountState, Credential, GatewayAccount
 from .accounts import alive, gateway_of
 from .credentials import NewKey, set_credentials
@@ -20,6 +20,7 @@ TASK = "payments.refresh_keys"
 AT_MOST_EVERY = timedelta(minutes=1)  # anybody can name a key that does not exist
 REGULARLY = timedelta(hours=12)
 SERIAL_LENGTH = 64
+UNKNOWN_KEY = "answer.unknown_key"  # of an answer, in every gateway's folder
 
 
 @transaction.atomic
@@ -37,6 +38,12 @@ def miss_key(*, account: GatewayAccount, serial: str, at: datetime) -> bool:
         return False
     after_commit(TASK)
     return True
+
+
+def look_for_key(*, account: GatewayAccount, report: GatewayEvent, at: datetime) -> None:
+    """Miss the key of an answer that could not be checked for want of it; its words name the key."""
+    if report.code == UNKNOWN_KEY:
+        miss_key(account=account, serial=report.message, at=at)
 
 
 def refresh_keys(*, at: datetime, limit: int) -> int:

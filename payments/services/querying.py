@@ -16,6 +16,7 @@ from ..gateways import ConfigError, GatewayEvent, Outcome, guard_no_transaction
 from ..models import Payment
 from .accounts import gateway_of
 from .attempts import expire, lock_payment_by_id, ref_of
+from .key_refresh import look_for_key
 from .schedule import DAILY, is_over, next_query_at
 from .settle import judge
 from .troubles import tell_config_error, tell_silence
@@ -72,6 +73,7 @@ def ask(payment: Payment, *, at: datetime) -> GatewayEvent:
     :raises ConfigError: if the account is set up wrongly
     """
     report = _hear(payment)
+    look_for_key(account=payment.account, report=report, at=at)
     _take(payment_id=payment.pk, report=report, at=max(at, now()))
     return report
 

@@ -22,6 +22,7 @@ from ..gateways import (
 )
 from ..models import GatewayAccount, Payment, Refund, UnappliedMoney
 from .accounts import gateway_of, notify_url
+from .key_refresh import look_for_key
 from .refund_outcomes import settle_refund
 from .schedule import DAILY, REFUND_STEPS, step_after
 from .troubles import tell_config_error, tell_refund_silence
@@ -98,6 +99,7 @@ def _step(refund: Refund, *, at: datetime) -> None:
         tell_config_error(account=account, error=error, at=at)
         _postpone(refund, words=str(error), at=at)
         return
+    look_for_key(account=account, report=report, at=at)
     failpoint("refund.before_settle")
     settled = settle_refund(refund_id=refund.pk, report=report, at=at)
     failpoint("refund.after_settle")

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from kernel.models import Alert
-from payments.gateways import AccountField, ConfigError, FetchedKey, FieldKind, guard_no_transaction
+from payments.gateways import AccountField, ConfigError, FetchedKey, FieldKind, Outcome, guard_no_transaction
 from payments.models import AccountState, Credential, GatewayAccount
-from payments.services import refresh_keys
-from tests.factories import AccountFactory
+from payments.services import Share, query_payment, refresh_keys, request_refund, send_refund
+from tests.factories import AccountFactory, PaymentFactory, paid_payment
 from tests.helpers import HOUR, NOON, drain, frozen
-from tests.payments.fakes import FakeGateway
+from tests.payments.fakes import FakeBank, FakeGateway
 from tests.payments.services.test_accounts import ALIPAYS, public
 from tests.payments.services.test_notifications import post
 
@@ -154,3 +154,31 @@ def test_two_workers_do_not_ask_twice(desk: KeyDesk, monkeypatch: pytest.MonkeyP
 
     assert refresh_keys(at=NOON, limit=10) == 0
     assert desk.asked == [""]
+
+
+class TestAnAnswerWithAKeyWeDoNotHold:
+    @pytest.fixture(autouse=True)
+    def unchecked(self, bank: FakeBank) -> None:
+        for call in ("query", "refund", "query_refund"):
+            bank.say(call, Outcome.UNKNOWN, code="answer.unknown_key", message="K9")
+
+    def test_to_a_question_has_the_key_fetched(self, account: GatewayAccount, desk: KeyDesk) -> None:
+        with frozen():
+            payment = PaymentFactory.create(account=account)
+
+            query_payment(payment_id=payment.pk, at=NOON)
+            refresh_keys(at=NOON, limit=10)
+
+        assert desk.asked == ["K9"]
+
+    def test_to_a_refund_has_the_key_fetched(self, account: GatewayAccount, desk: KeyDesk) -> None:
+        with frozen():
+            payment = paid_payment(account=account)
+            refund = request_refund(
+                payment_id=payment.pk, share=Share(amount_fen=100), reason="退", key="k", by=None, at=NOON
+            )
+
+            send_refund(refund_id=refund.pk, at=NOON)
+            refresh_keys(at=NOON, limit=10)
+
+        assert desk.asked == ["K9"]
