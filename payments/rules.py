@@ -194,6 +194,7 @@ def _refund_unapplied(occasion: Occasion, value: str, *, rule: str, key: str, at
         unapplied_id=occasion.ids["unapplied"],
         action=UnappliedMoney.Action.REFUND,
         reason=_("By rule: %(rule)s") % {"rule": rule},
+        by_rule=True,
         by=None,
         at=at,
     )

@@ -54,6 +54,11 @@ def sweep_refunds(*, at: datetime, limit: int) -> int:
     return services.resolve_refunds(at=at, limit=limit)
 
 
+@timer(name="payments.expire_approvals", every=timedelta(minutes=1))
+def expire_approvals(*, at: datetime, limit: int) -> int:
+    return services.expire_refund_approvals(at=at, limit=limit)
+
+
 @timer(name="payments.fetch_statements", every=timedelta(minutes=10))
 def fetch_statements(*, at: datetime, limit: int) -> int:
     services.plan_statements(at=at)

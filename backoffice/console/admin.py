@@ -63,8 +63,11 @@ class ShopSettingsAdmin(BackofficeAdmin[ShopSettings]):
                     "retype_above_fen",
                     ("cap_manager", "cap_support", "cap_finance"),
                     ("cap_warehouse", "cap_ops", "cap_auditor"),
+                    "rule_refunds_need_approval",
                 ),
-                "description": _("Largest single refund of each role, in yuan. Empty means no limit."),
+                "description": _(
+                    "Largest single refund of each role, in yuan; above it, somebody else has to approve. Empty: no limit."
+                ),
             },
         ),
     )

@@ -104,10 +104,12 @@ def _trouble_tiles(person: User) -> list[Tile]:
 def _watched() -> list[Watched]:
     unknown = Payment.objects.filter(query_due_at__isnull=False, status=Payment.Status.UNKNOWN)
     refunds = Refund.objects.filter(status=Refund.Status.REQUIRES_ACTION)
+    undecided = Refund.objects.filter(status=Refund.Status.PENDING_APPROVAL)
     parked = Notification.objects.filter(state=Notification.State.PARKED)
     return [
         Watched(_("Payments of unknown outcome"), unknown, *_at(Payment, "part=unknown")),
         Watched(_("Paid, order not moved on"), stuck(Payment.objects.all()), *_at(Payment, "part=stuck")),
+        Watched(_("Refunds awaiting approval"), undecided, _at(Refund, "part=approval")[0], "payments.approve_refund"),
         Watched(_("Refunds that need a person"), refunds, *_at(Refund, "part=person")),
         Watched(_("Unapplied money"), UnappliedMoney.objects.filter(resolved_at__isnull=True), *_at(UnappliedMoney)),
         Watched(_("Parked notifications"), parked, *_at(Notification, "part=parked")),

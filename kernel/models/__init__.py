@@ -1,3 +1,4 @@
+from .approval import Approval
 from .audit import AuditEntry
 from .counting import Counter, Heartbeat, OnceKey, Sequence
 from .events import Delivery, OutboxEvent
@@ -11,6 +12,7 @@ from .workflow import Category, State, Transition, Trigger, Workflow, WorkflowVe
 
 __all__ = [
     "Alert",
+    "Approval",
     "AuditEntry",
     "Category",
     "Counter",

@@ -29,6 +29,11 @@ class ShopSettings(models.Model):
         blank=True,
         help_text=_("Largest single refund of each role, in fen; a role that is not named has no cap."),
     )
+    rule_refunds_need_approval = models.BooleanField(
+        _("refunds requested by rules need approval"),
+        default=True,
+        help_text=_("Otherwise money that a rule gives back is sent without anybody having looked."),
+    )
     retype_above_fen = models.BigIntegerField(
         _("type the amount again above"), default=100_000, validators=(MinValueValidator(0),)
     )

@@ -37,6 +37,7 @@ def count_work() -> dict[str, int]:
         "unknown": payments.filter(status=Payment.Status.UNKNOWN),
         "stuck": stuck(payments),
         "refunding": refunds.filter(status__in=REFUNDS_UNDER_WAY),
+        "refund_approval": refunds.filter(status=Refund.Status.PENDING_APPROVAL),
         "refund_trouble": refunds.filter(status=Refund.Status.REQUIRES_ACTION),
         "unapplied": UnappliedMoney.objects.filter(resolved_at=None),
         "parked": parked,

@@ -19,6 +19,7 @@ from orders.queries import split_terms
 from .. import services
 from ..models import Refund, RefundLine
 from . import looks
+from .approving import Approve, Reject, approval_panel
 from .base import FactsAdmin
 from .counts import GROUP, REFUNDS_UNDER_WAY
 from .filters import OriginFilter, RefundAccountFilter
@@ -39,6 +40,8 @@ class AskAgain(ObjectAction[Refund]):
     atomic = False
 
     def refusal(self, row: Refund) -> object:
+        if row.status == Status.PENDING_APPROVAL:
+            return _("It awaits approval; the gateway has not heard of it.")
         return "" if row.status in Refund.IN_FLIGHT else _("It is settled.")
 
     def run(self, deed: Deed[Refund]) -> object:
@@ -100,6 +103,13 @@ def lines_panel(request: HttpRequest, refund: Refund) -> dict[str, object] | Non
 PARTS = (
     Part(code="", title=gettext_lazy("All"), narrow=everything),
     Part(
+        code="approval",
+        title=gettext_lazy("Awaiting approval"),
+        narrow=with_status(Status.PENDING_APPROVAL),
+        counter="refund_approval",
+        urgent=True,
+    ),
+    Part(
         code="open",
         title=gettext_lazy("Being refunded"),
         narrow=with_status(*REFUNDS_UNDER_WAY),
@@ -132,8 +142,15 @@ class RefundAdmin(InParts, FactsAdmin[Refund]):
     search_help_text = gettext_lazy("Refund, payment, gateway or order number; paste up to 200")
     ordering = ("-created_at", "-pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (AskAgain(), Settle())
+    object_actions = (Approve(), Reject(), AskAgain(), Settle())
     panels = (
+        Panel(
+            name="approval",
+            title=gettext_lazy("Approval"),
+            template="admin/payments/approval.html",
+            context=approval_panel,
+            position=5,
+        ),
         Panel(
             name="lines",
             title=gettext_lazy("What it gives back"),

@@ -36,6 +36,10 @@ REASONS = (
     gettext_lazy("Price difference"),
 )
 OUTCOMES = {
+    Refund.Status.PENDING_APPROVAL: gettext_lazy(
+        "Refund %(refund_no)s of %(amount)s awaits approval. It is sent as soon as somebody else has approved it."
+    ),
+    Refund.Status.REJECTED: gettext_lazy("Refund %(refund_no)s of %(amount)s was rejected: %(words)s"),
     Refund.Status.SUCCEEDED: gettext_lazy("%(amount)s went back to the customer (%(refund_no)s)."),
     Refund.Status.PENDING: gettext_lazy("Refund %(refund_no)s of %(amount)s is on its way to the gateway."),
     Refund.Status.PROCESSING: gettext_lazy("The gateway is working on refund %(refund_no)s of %(amount)s."),

@@ -66,6 +66,7 @@ class Refund(models.Model):
         verbose_name_plural = _("refunds")
         permissions = (
             ("request_refund", _("Can request refunds")),
+            ("approve_refund", _("Can approve refunds that others requested")),
             ("settle_refund", _("Can settle refunds by hand and record money paid back outside the gateway")),
         )
         constraints = (

@@ -41,6 +41,7 @@ from .credentials import (
 from .doctor import examine
 from .doctor_questions import Answer, answer_questions
 from .elsewhere import book_imported
+from .four_eyes import REFUND, RefundAboveCap
 from .hand_settling import CannotSettle, StillBeingAsked, may_settle, settle_by_hand
 from .key_expiry import label_of, step_of, warn_of_expiry
 from .key_facts import text_of_file
@@ -66,13 +67,13 @@ from .reconciling import (
     resolve_difference,
     take_difference,
 )
+from .refund_approvals import ApproverCapTooLow, approve_refund, expire_refund_approvals, reject_refund
 from .refund_calls import ask_refund, resolve_refunds, send_refund
 from .refunding import (
     KeyUsedOtherwise,
     MoneyStillUnapplied,
     NothingCollected,
     ReasonMissing,
-    RefundAboveCap,
     RefundAboveRest,
     RefundTooLate,
     request_refund,
@@ -122,10 +123,12 @@ from .suspense import (
 from .unapplied import proposal_now
 
 __all__ = [
+    "REFUND",
     "AccountDraft",
     "AccountNotFound",
     "AlreadyResolved",
     "Answer",
+    "ApproverCapTooLow",
     "Ask",
     "AttemptStillOpen",
     "CannotSettle",
@@ -192,6 +195,7 @@ __all__ = [
     "agree_fee",
     "answer_questions",
     "apply_notifications",
+    "approve_refund",
     "ask_refund",
     "ask_soon",
     "book_imported",
@@ -206,6 +210,7 @@ __all__ = [
     "default_mode",
     "elsewhere_left",
     "examine",
+    "expire_refund_approvals",
     "fetch_due",
     "fetch_statement",
     "finish_closing",
@@ -235,6 +240,7 @@ __all__ = [
     "refresh_account",
     "refresh_keys",
     "refund_rest",
+    "reject_refund",
     "release_for_edit",
     "remind",
     "repair_all",

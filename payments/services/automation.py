@@ -22,7 +22,7 @@ name_letters(rule_message=_("Message by a rule"))
 
 def refund_rest(*, payment_id: int, reason: str, key: str, by: User | None, at: datetime) -> Refund:
     """
-    Ask for all that is left of a payment.
+    Ask for all that is left of a payment; without a person, as a rule does.
 
     :raises DomainError: as `request_refund`
     """
@@ -30,7 +30,7 @@ def refund_rest(*, payment_id: int, reason: str, key: str, by: User | None, at: 
     left = left_to_refund(order=payment.order)
     amount_fen = min(payment.refundable_fen, left.goods_fen + left.shipping_fen)
     share = everything_first(amount_fen=amount_fen, left=left)
-    return request_refund(payment_id=payment_id, share=share, reason=reason, key=key, by=by, at=at)
+    return request_refund(payment_id=payment_id, share=share, reason=reason, key=key, by_rule=by is None, by=by, at=at)
 
 
 def write_plainly(*, order_id: int, text: str, effect_key: str, at: datetime) -> bool:

@@ -23,6 +23,7 @@ from ..models import LedgerEntry, Payment, Refund, RefundLine
 from ..queries import left_to_refund, refundable_payments
 from .attempts import lock_payment_by_id
 from .elsewhere import PAID, SOURCE
+from .four_eyes import RefundAboveCap
 from .journal import note
 from .refund_outcomes import book_success
 from .refunding import (
@@ -30,7 +31,6 @@ from .refunding import (
     MoneyStillUnapplied,
     NothingCollected,
     ReasonMissing,
-    RefundAboveCap,
     RefundAboveRest,
     is_unapplied,
 )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from kernel import approvals
 from kernel.clock import now
 from kernel.failpoints import failpoint
 
@@ -22,10 +23,11 @@ from ..gateways import (
 )
 from ..models import GatewayAccount, Payment, Refund, UnappliedMoney
 from .accounts import gateway_of, notify_url
+from .four_eyes import ensure_approved_as_is
 from .key_refresh import look_for_key
 from .refund_outcomes import settle_refund
 from .schedule import DAILY, REFUND_STEPS, step_after
-from .troubles import tell_config_error, tell_refund_silence
+from .troubles import tell_config_error, tell_refund_silence, tell_unapproved
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +101,9 @@ def _step(refund: Refund, *, at: datetime) -> None:
         tell_config_error(account=account, error=error, at=at)
         _postpone(refund, words=str(error), at=at)
         return
+    except (approvals.NotApproved, approvals.PayloadChanged) as error:
+        _halt(refund, words=str(error), at=at)
+        return
     look_for_key(account=account, report=report, at=at)
     failpoint("refund.before_settle")
     settled = settle_refund(refund_id=refund.pk, report=report, at=at)
@@ -115,11 +120,19 @@ def _send_or_ask(gateway: Gateway, refund: Refund, *, at: datetime) -> GatewayEv
             return told
     if refund.status not in TO_DO:
         return GatewayEvent(kind=EventKind.REFUND, refund_no=refund.refund_no, outcome=Outcome.UNKNOWN)
+    ensure_approved_as_is(refund=refund)
     Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=at)
     failpoint("refund.before_call")
     report = gateway.refund(request=_request(refund))
     failpoint("refund.after_call")
     return report
+
+
+def _halt(refund: Refund, *, words: str, at: datetime) -> None:
+    """What would go out is not what somebody allowed: nothing does, and a person looks."""
+    mine = Refund.objects.filter(pk=refund.pk, attempt=refund.attempt, status__in=TO_DO)
+    mine.update(status=Status.REQUIRES_ACTION, due_at=None, last_message=words[:300])
+    tell_unapproved(refund_no=refund.refund_no, words=words, at=at)
 
 
 def _postpone(refund: Refund, *, words: str, at: datetime) -> None:

@@ -62,7 +62,7 @@ def settle_refund(*, refund_id: int, report: GatewayEvent, at: datetime) -> Refu
         return refund
     if report.outcome is Outcome.SUCCEEDED:
         _succeed(refund, report, at=at)
-    elif refund.status in Refund.IN_FLIGHT:
+    elif refund.status in Refund.IN_FLIGHT and refund.status != Status.PENDING_APPROVAL:  # never sent, nothing failed
         _follow(refund, report, at=at)
     refund.save()
     return refund
@@ -137,8 +137,8 @@ def _follow(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:
         refund.status = FOLLOWS[report.outcome]
 
 
-def fail(refund: Refund, status: Refund.Status, *, words: str, at: datetime) -> None:
-    """For certain: the reserve is released, and the money can be refunded under a new number."""
+def release(refund: Refund, status: Refund.Status, *, at: datetime) -> None:
+    """It will not happen: the reserve is released, and the money can be refunded under a new number."""
     refund.status, refund.settled_at, refund.due_at = status, at, None
     ledger.release_refund(refund=refund, at=at)
     if refund.is_of_payment and refund.payment is not None:
@@ -147,13 +147,18 @@ def fail(refund: Refund, status: Refund.Status, *, words: str, at: datetime) -> 
     if refund.unapplied is not None:
         UnappliedMoney.objects.filter(pk=refund.unapplied.pk).update(resolved_at=None, resolution="")
         alert(money=refund.unapplied, at=at)  # it is somebody's work again
+    publish(RefundSettled(refund_id=refund.pk, status=status))
+
+
+def fail(refund: Refund, status: Refund.Status, *, words: str, at: datetime) -> None:
+    """For certain; the caller saves it."""
+    release(refund, status, at=at)
     facts = {"refund_no": refund.refund_no, "amount": yuan(refund.amount_fen), "words": words}
     if refund.order is not None:
         note(order=refund.order, code="refund_failed", facts=facts, at=at)
     with shop_language():
         text = _("Refund %(refund_no)s of %(amount)s failed: %(words)s") % facts
     tell_refund(refund_no=refund.refund_no, text=text, at=at)
-    publish(RefundSettled(refund_id=refund.pk, status=status))
 
 
 def _halt(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:

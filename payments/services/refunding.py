@@ -15,7 +15,6 @@ from kernel.models import User
 from kernel.money import yuan
 from kernel.numbers import gateway_number
 from kernel.queue import after_commit
-from kernel.shop import refund_cap_fen
 
 from ..events import RefundRequested
 from ..models import Payment, Refund, RefundLine, UnappliedMoney
@@ -23,14 +22,11 @@ from ..queries import left_to_refund
 from . import ledger
 from .accounts import gateway_of
 from .attempts import lock_payment_by_id
+from .four_eyes import ask_for_approval, first_status
 from .journal import note
 from .shares import Share, split
 
 SEND = "payments.send_refund"
-
-
-class RefundAboveCap(DomainError):
-    text = _("You may refund up to %(cap)s at a time. Ask somebody with a higher limit.")
 
 
 class RefundAboveRest(DomainError):
@@ -59,9 +55,13 @@ class KeyUsedOtherwise(DomainError):
 
 @retry_on_conflict
 @transaction.atomic
-def request_refund(*, payment_id: int, share: Share, reason: str, key: str, by: User | None, at: datetime) -> Refund:
+def request_refund(
+    *, payment_id: int, share: Share, reason: str, key: str, by_rule: bool = False, by: User | None, at: datetime
+) -> Refund:
     """
     Reserve an amount of a payment for refunding and have it sent. The same key asks for the same refund.
+
+    Above the person's cap, or by a rule, somebody else has to approve it first.
 
     :param share: fen, and of what
     :param key: of the form or the case that asks; up to 80 characters
@@ -70,7 +70,7 @@ def request_refund(*, payment_id: int, share: Share, reason: str, key: str, by: 
     :raises NothingCollected: if the payment has no money
     :raises MoneyStillUnapplied: if its money is not the order's
     :raises RefundAboveRest: if less is left, refunds in flight taken off
-    :raises RefundAboveCap: if the person may not refund so much
+    :raises RefundAboveCap: if the person may not refund so much, nor request it
     :raises RefundTooLate: if the gateway does not take refunds any more
     :raises KeyUsedOtherwise: if the key stands for another refund
     :raises DomainError: as `shares.split`, if the shares cannot be
@@ -79,9 +79,10 @@ def request_refund(*, payment_id: int, share: Share, reason: str, key: str, by: 
     earlier = Refund.objects.filter(request_key=key).first()
     if earlier is not None:
         return _same(earlier, payment, share)
-    _check(payment, share, reason=reason, by=by, at=at)
+    _check(payment, share, reason=reason, at=at)
+    status = first_status(amount_fen=share.amount_fen, by=by, by_rule=by_rule)
     lines = split(share=share, left=left_to_refund(order=payment.order))
-    refund = _create(payment, share, reason=reason.strip(), key=key, by=by, at=at)
+    refund = _create(payment, share, reason=reason.strip(), key=key, status=status, by=by, at=at)
     RefundLine.objects.bulk_create(
         RefundLine(refund=refund, line_id=line_id, amount_fen=fen) for line_id, fen in lines.items()
     )
@@ -92,29 +93,37 @@ def request_refund(*, payment_id: int, share: Share, reason: str, key: str, by: 
 
 
 def commission(refund: Refund, *, by: User | None, at: datetime) -> None:
-    """Book the reserve, tell of it, and have the refund sent after the commit."""
+    """Book the reserve, tell of it, and have the refund sent after the commit or approved first."""
     ledger.reserve_refund(refund=refund, at=at)
+    waits = refund.status == Refund.Status.PENDING_APPROVAL
     facts = {"refund_no": refund.refund_no, "amount": yuan(refund.amount_fen), "reason": refund.reason}
     if refund.order is not None:
-        note(order=refund.order, code="refund_requested", facts=facts, by=by, at=at)
-    after = {"amount_fen": refund.amount_fen, "shipping_fen": refund.shipping_fen}
+        code = "refund_awaits_approval" if waits else "refund_requested"
+        note(order=refund.order, code=code, facts=facts, by=by, at=at)
+    after = {"amount_fen": refund.amount_fen, "shipping_fen": refund.shipping_fen, "status": refund.status}
     audit.record(action="payments.request_refund", subject=refund, by=by, at=at, after=after, reason=refund.reason)
     publish(RefundRequested(refund_id=refund.pk))
-    after_commit(SEND, refund_id=refund.pk)
+    if waits:
+        ask_for_approval(refund=refund, by=by, at=at)
+    else:
+        after_commit(SEND, refund_id=refund.pk)
 
 
-def _create(payment: Payment, share: Share, *, reason: str, key: str, by: User | None, at: datetime) -> Refund:
+def _create(
+    payment: Payment, share: Share, *, reason: str, key: str, status: Refund.Status, by: User | None, at: datetime
+) -> Refund:
     return Refund.objects.create(
         refund_no=gateway_number("R", at=at),
         request_key=key,
         payment=payment,
         order=payment.order,
+        status=status,
         amount_fen=share.amount_fen,
         shipping_fen=share.shipping_fen,
         reason=reason[:200],
         requested_by=by,
         created_at=at,
-        due_at=at,
+        due_at=at if status == Refund.Status.PENDING else None,
     )
 
 
@@ -124,7 +133,7 @@ def _same(earlier: Refund, payment: Payment, share: Share) -> Refund:
     return earlier
 
 
-def _check(payment: Payment, share: Share, *, reason: str, by: User | None, at: datetime) -> None:
+def _check(payment: Payment, share: Share, *, reason: str, at: datetime) -> None:
     if not reason.strip():
         raise ReasonMissing
     if payment.status != Payment.Status.SUCCEEDED:
@@ -133,9 +142,6 @@ def _check(payment: Payment, share: Share, *, reason: str, by: User | None, at: 
         raise MoneyStillUnapplied(payment_no=payment.payment_no)
     if share.amount_fen > payment.refundable_fen:
         raise RefundAboveRest(left=yuan(payment.refundable_fen))
-    cap_fen = refund_cap_fen(by) if by is not None else None
-    if cap_fen is not None and share.amount_fen > cap_fen:
-        raise RefundAboveCap(cap=yuan(cap_fen))
     window = gateway_of(payment.account).capabilities.refund_window
     if window is not None and payment.paid_at is not None and at > payment.paid_at + window:
         raise RefundTooLate(days=window.days)

@@ -14,7 +14,6 @@ from kernel.events import publish
 from kernel.models import Category, User
 from kernel.money import CNY, yuan
 from kernel.numbers import gateway_number
-from kernel.shop import refund_cap_fen
 from orders import services as orders
 from orders.models import Order
 
@@ -24,8 +23,9 @@ from ..queries import left_in_suspense
 from . import ledger
 from .attempts import close_others
 from .external_refunds import lock_money
+from .four_eyes import first_status
 from .journal import note
-from .refunding import ReasonMissing, RefundAboveCap, commission
+from .refunding import ReasonMissing, commission
 from .unapplied import Action
 
 NUMBER_LENGTH = 32
@@ -61,10 +61,19 @@ def take_ownership(*, unapplied_id: int, by: User, at: datetime) -> bool:
 @retry_on_conflict
 @transaction.atomic
 def resolve_unapplied(
-    *, unapplied_id: int, action: str, reason: str, order_id: int | None = None, by: User | None, at: datetime
+    *,
+    unapplied_id: int,
+    action: str,
+    reason: str,
+    order_id: int | None = None,
+    by_rule: bool = False,
+    by: User | None,
+    at: datetime,
 ) -> UnappliedMoney:
     """
     Revive the closed order that money came for, apply the money to an order, or give it back.
+
+    Giving back above the person's cap, or by a rule, waits for somebody else's approval.
 
     :param action: an UnappliedMoney.Action
     :param order_id: for APPLY; without it, the order that the money came for
@@ -73,7 +82,7 @@ def resolve_unapplied(
     :raises NoOrderNamed: if there is no order to apply it to
     :raises DoesNotFitOrder: if the order does not wait for such an amount
     :raises NotForThisOrder: if it is another currency, another order's, or a sum that neither was asked for nor fits
-    :raises RefundAboveCap: if the person may not refund so much
+    :raises RefundAboveCap: if the person may not refund so much, nor request it
     :raises CannotRevive: if the order cannot come back
     """
     if not reason.strip():
@@ -83,7 +92,7 @@ def resolve_unapplied(
         raise AlreadyResolved
     match Action(action):
         case Action.REFUND:
-            _refund(money, reason=reason.strip(), by=by, at=at)
+            _refund(money, reason=reason.strip(), by_rule=by_rule, by=by, at=at)
         case Action.REVIVE:
             _revive(money, by=by, at=at)
         case Action.APPLY:
@@ -159,14 +168,12 @@ def _adopt(money: UnappliedMoney, order: Order, *, at: datetime) -> Payment:
     return payment
 
 
-def _refund(money: UnappliedMoney, *, reason: str, by: User | None, at: datetime) -> None:
+def _refund(money: UnappliedMoney, *, reason: str, by_rule: bool, by: User | None, at: datetime) -> None:
     """All that is left of it, out of suspense, through the trade that brought it."""
     amount_fen = left_in_suspense(money)
     if amount_fen <= 0:
         raise AlreadyResolved
-    cap_fen = refund_cap_fen(by) if by is not None else None
-    if cap_fen is not None and amount_fen > cap_fen:
-        raise RefundAboveCap(cap=yuan(cap_fen))
+    status = first_status(amount_fen=amount_fen, by=by, by_rule=by_rule)
     tries = Refund.objects.filter(unapplied=money).count()
     refund = Refund.objects.create(
         refund_no=gateway_number("R", at=at),
@@ -174,11 +181,12 @@ def _refund(money: UnappliedMoney, *, reason: str, by: User | None, at: datetime
         payment=money.payment,
         order=money.order,
         unapplied=money,
+        status=status,
         amount_fen=amount_fen,
         reason=reason[:200],
         requested_by=by,
         created_at=at,
-        due_at=at,
+        due_at=at if status == Refund.Status.PENDING else None,
     )
     payment = money.payment
     if payment is not None and payment.gateway_trade_no == money.gateway_trade_no:

@@ -93,6 +93,14 @@ def tell_refund(*, refund_no: str, text: str, severity: Alert.Severity = Severit
     )
 
 
+def tell_unapproved(*, refund_no: str, words: str, at: datetime) -> None:
+    """Somebody changed a refund behind the back of whoever approved it."""
+    with shop_language():
+        text = _("Refund %(refund_no)s was not sent: it is not what was approved. %(words)s")
+        text %= {"refund_no": refund_no, "words": words}
+    tell_refund(refund_no=refund_no, text=text, severity=Severity.CRITICAL, at=at)
+
+
 def tell_refund_silence(*, refund_no: str, at: datetime) -> None:
     with shop_language():
         text = _("Nobody knows what became of refund %(refund_no)s: the gateway gives no clear answer.")
