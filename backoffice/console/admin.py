@@ -66,7 +66,7 @@ class ShopSettingsAdmin(BackofficeAdmin[ShopSettings]):
                     "rule_refunds_need_approval",
                 ),
                 "description": _(
-                    "Largest single refund of each role, in yuan; above it, somebody else has to approve. Empty: no limit."
+                    "Largest refund of each role, in yuan; above it somebody else has to approve. Empty: no limit."
                 ),
             },
         ),

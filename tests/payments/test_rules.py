@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kernel.models import Alert, AuditEntry, Message, Rule, RuleAction, RuleCondition, RuleRun
+from kernel.models import Alert, AuditEntry, Message, Rule, RuleAction, RuleCondition, RuleRun, ShopSettings
 from kernel.rules import ActionSpec, ConditionSpec, RuleSpec, back_test, ensure_rule, ensure_rules, events
 from kernel.rules.running import FAILURES
 from orders.models import Order
@@ -116,7 +116,8 @@ class TestActions:
         money = late_money()
         drain()
 
-        assert Refund.objects.get().unapplied_id == money.pk
+        refund = Refund.objects.get()
+        assert (refund.unapplied_id, refund.status) == (money.pk, "pending_approval")
         money.refresh_from_db()
         assert money.resolution == "refund"
 
@@ -127,7 +128,7 @@ class TestActions:
         drain()
 
         refund = Refund.objects.get(payment=payment)
-        assert refund.amount_fen == 9_900
+        assert (refund.amount_fen, refund.status) == (9_900, "pending_approval")
 
 
 class TestRunning:
@@ -216,6 +217,7 @@ class TestRunning:
         assert (made.failures, made.is_enabled) == (0, True)
 
     def test_rules_that_set_each_other_off_come_to_an_end(self) -> None:
+        ShopSettings.objects.update_or_create(pk=1, defaults={"rule_refunds_need_approval": False})
         rule(do=("refund_payment", ""))
         rule(do=("label", "退过"), event="refund_succeeded")
 

@@ -83,7 +83,8 @@ class TestTheForm:
     def test_tells_the_cap_of_the_role(self) -> None:
         payment = paid(total_fen=9_900)
 
-        assert "Your role refunds up to ￥500.00" in text_of(signed_in(Role.SUPPORT).get(form_of(payment)))
+        told = text_of(signed_in(Role.SUPPORT).get(form_of(payment)))
+        assert "Your role refunds up to ￥500.00 at a time. Above that, somebody else has to approve" in told
 
 
 class TestSubmitting:
@@ -139,13 +140,15 @@ class TestSubmitting:
         assert page.status_code == 422
         assert "Of this payment, ￥99.00 can be refunded" in text_of(page)
 
-    def test_above_the_cap_of_the_role_is_refused(self) -> None:
+    def test_above_the_cap_of_the_role_waits_for_somebody_else(self, bank: FakeBank) -> None:
         payment = paid(total_fen=60_000)
 
         page = submit(signed_in(Role.SUPPORT), form_of(payment), payment=payment.pk, amount="500.01", reason="破损")
 
-        assert "You may refund up to ￥500.00 at a time." in text_of(page)
-        assert not Refund.objects.exists()
+        refund = Refund.objects.get()
+        assert refund.status == "pending_approval"
+        assert f"Refund {refund.refund_no} of ￥500.01 awaits approval." in text_of(page)
+        assert not bank.asked("refund")
 
     def test_by_a_role_without_the_right_is_forbidden(self) -> None:
         payment = paid(total_fen=9_900)

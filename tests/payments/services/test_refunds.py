@@ -129,7 +129,7 @@ class TestRequesting:
         with pytest.raises(MoneyStillUnapplied):
             ask(payment, 1)
 
-    def test_respects_the_cap_of_a_persons_role(self) -> None:
+    def test_respects_the_cap_of_a_role_that_may_not_request_more(self) -> None:
         settings = shop()
         settings.refund_caps_fen = {"support": 5_000}
         settings.save()
