@@ -19,18 +19,18 @@ from kernel import events
 from kernel.clock import now
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
-from kernel.models import Category, OutboxEvent
+from kernel.models import Category, OutboxEvent, User
 from kernel.numbers import gateway_number
 from orders.models import Order, OrderEvent
 from payments import services as payments
 from payments.gateways import GatewayEvent, InboundRequest, Outcome
 from payments.models import GatewayAccount, LedgerEntry, LedgerLine, Notification, Payment, Refund, UnappliedMoney
 from payments.queries import left_to_refund
-from payments.services import Share, refunding
+from payments.services import Share, refund_approvals, refunding
 from sandbox.alipay.accounts import Accounts
 from sandbox.alipay.notify import sample_fields, signed_form
 from tests import unguarded
-from tests.factories import PaymentFactory, paid_payment, report_on
+from tests.factories import PaymentFactory, UserFactory, paid_payment, report_on
 from tests.helpers import drain
 
 LATER = timedelta(minutes=5)  # when every lease of whoever died is over
@@ -189,6 +189,23 @@ def receive_and_apply(*, body: str, copies: int) -> int:
 
 def apply() -> int:
     return payments.apply_notifications(at=now(), limit=500)
+
+
+def await_approval(*, approvers: int) -> dict[str, Any]:
+    """A refund that a rule asked for, and people who may all allow it."""
+    payment_id = paid()["payment_id"]
+    refund = payments.refund_rest(payment_id=payment_id, reason="race", key=f"rule:{payment_id}", by=None, at=now())
+    people = [UserFactory.create(username=number(), is_superuser=True) for _ in range(approvers)]
+    return {"payment_id": payment_id, "refund_id": refund.pk, "people": [person.pk for person in people]}
+
+
+def approve(*, refund_id: int, person_id: int) -> dict[str, str]:
+    """The decision alone: checking a password takes so long that nothing would meet."""
+    try:
+        refund = refund_approvals._approve(refund_id=refund_id, by=User.objects.get(pk=person_id), at=now())
+    except DomainError as error:
+        return {"refused": type(error).__name__}
+    return {"status": str(refund.status)}
 
 
 def send_refund(*, refund_id: int) -> str:

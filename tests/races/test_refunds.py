@@ -50,6 +50,20 @@ class TestRefundingAtOnce:
             assert team.lead.do("refunds", payment_id=payment_id)["asked_fen"] == 9_900
 
 
+class TestApprovingAtOnce:
+    def test_one_of_four_approves_it_and_the_others_find_it_decided(self, team: Team) -> None:
+        for _round in range(ROUNDS):
+            asked = team.lead.do("await_approval", approvers=len(team.hands))
+
+            answers = team.at_once(
+                *(scene("approve", refund_id=asked["refund_id"], person_id=person) for person in asked["people"])
+            )
+
+            assert [answer["status"] for answer in answers if "status" in answer] == ["pending"]
+            assert [answer["refused"] for answer in answers if "refused" in answer] == ["NothingToDecide"] * 3
+            assert team.lead.do("refunds", payment_id=asked["payment_id"])["refunding_fen"] == 9_900
+
+
 class TestWithoutTheLock:
     """What the guard is for: with it switched off, more goes back than was paid, and the books show it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -41,6 +42,7 @@ from tests.payments.fakes import FakeBank
 
 pytestmark = pytest.mark.django_db
 
+Committed = Callable[..., AbstractContextManager[Any]]
 Status = Refund.Status
 DAY = timedelta(hours=24)
 ASKS, DECIDES = "payments.request_refund", "payments.approve_refund"
@@ -99,10 +101,12 @@ def faults() -> list[str]:
 
 
 class TestAsking:
-    def test_above_the_cap_reserves_the_amount_and_sends_nothing(self, bank: FakeBank, support: User) -> None:
+    def test_above_the_cap_reserves_the_amount_and_sends_nothing(
+        self, bank: FakeBank, support: User, django_capture_on_commit_callbacks: Committed
+    ) -> None:
         payment = paid_payment(at=NOON)
 
-        with ringing() as rung:
+        with ringing() as rung, django_capture_on_commit_callbacks(execute=True):
             refund = ask(payment, support)
         send(refund)
         resolve_refunds(at=NOON + DAY, limit=10)
@@ -133,8 +137,10 @@ class TestAsking:
 
 
 class TestApproving:
-    def test_sends_it_after_the_commit_and_once(self, bank: FakeBank, refund: Refund, manager: User) -> None:
-        with ringing() as rung:
+    def test_sends_it_after_the_commit_and_once(
+        self, bank: FakeBank, refund: Refund, manager: User, django_capture_on_commit_callbacks: Committed
+    ) -> None:
+        with ringing() as rung, django_capture_on_commit_callbacks(execute=True):
             approved = approve(refund, manager)
 
         assert (approved.status, approved.due_at) == (Status.PENDING, NOON + timedelta(minutes=5))
