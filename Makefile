@@ -9,6 +9,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 PORT ?= 8000
 ARGS ?=
 SIZE ?= 100000
+SEEDS ?= 100
+JOBS ?= $(shell nproc)
 
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
@@ -18,7 +20,7 @@ INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-ha
 # The MySQL driver is installed where DATABASE_URL asks for it.
 DRIVER := $(if $(filter mysql%,$(DATABASE_URL)),$(MYSQL))
 
-.PHONY: help demo run test check bench lock messages format clean
+.PHONY: help demo run test simulate check bench lock messages format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +29,7 @@ help: ## list the targets
 	@echo "  DATABASE_URL=…        another database for test, demo and run: see .env.example"
 	@echo "  ARGS='-k refund -x'   handed to pytest, to the demo, or to the benchmarks"
 	@echo "  SIZE=1000000          how many orders the benchmarks take"
+	@echo "  SEEDS=1000            how many stories are simulated; tests/simulation/README.md says more"
 
 demo: $(RUNTIME) $(DRIVER) ## start a shop to try out: nothing else is needed
 	@PORT=$(PORT) exec $(PY) manage.py demo $(ARGS)
@@ -36,6 +39,9 @@ run: $(RUNTIME) $(DRIVER) ## start web and worker on your own settings (.env)
 
 test: $(DEV) $(DRIVER) ## run the tests, on SQLite or on DATABASE_URL
 	@$(PY) -m pytest $(ARGS)
+
+simulate: $(DEV) ## let orders, gateways, faults and crashes happen; each seed is another story
+	@$(PY) -m tests.simulation --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)
 
 check: $(DEV) ## style, types, imports, migrations, deployment settings, templates
 	@bash scripts/check

@@ -63,13 +63,13 @@ def take_refund_news(*, report: GatewayEvent, account_id: int, done: Done, at: d
     if ours is not None:
         _look_into(ours, done, at=at)
         return
-    payment = Payment.objects.filter(payment_no=report.payment_no, account_id=account_id).first()
+    payment = _find_payment(report, account_id)
     money = find_unapplied(account_id=account_id, gateway_trade_no=report.gateway_trade_no)
     if money is not None and money.resolution not in (Action.APPLY, Action.REVIVE):
         amount_fen = report.amount_fen or _ask_amount(report, money.account, asked_at=money.received_at)
         _book_from_suspense(money_id=money.pk, report=report, amount_fen=amount_fen, done=done, at=at)
     elif payment is None:
-        raise PaymentNotFound(payment_no=report.payment_no)
+        raise PaymentNotFound(payment_no=report.payment_no or report.gateway_trade_no)
     else:
         _take_of_payment(payment, report, done, at=at)
 
@@ -83,6 +83,14 @@ def _take_of_payment(payment: Payment, report: GatewayEvent, done: Done, *, at: 
         return
     amount_fen = report.amount_fen or _ask_amount(report, payment.account, asked_at=payment.created_at)
     _book_of_payment(payment_id=payment.pk, report=report, amount_fen=amount_fen, done=done, at=at)
+
+
+def _find_payment(report: GatewayEvent, account_id: int) -> Payment | None:
+    """Some gateways name only their own number of the payment in news of a refund."""
+    own = Payment.objects.filter(account_id=account_id)
+    if report.payment_no:
+        return own.filter(payment_no=report.payment_no).first()
+    return own.filter(gateway_trade_no=report.gateway_trade_no).exclude(gateway_trade_no="").first()
 
 
 def _find_ours(report: GatewayEvent, account_id: int) -> Refund | None:

@@ -91,6 +91,26 @@ class TestARefundMadeAtTheGatewaysConsole:
         )
         assert (payment.refunded_fen, payment.order.refunded_fen, fen_of("clearing")) == (2_500, 2_500, 7_400)
 
+    def test_is_known_by_the_number_that_the_gateway_gave_the_payment(self, bank: FakeBank) -> None:
+        """News of a refund by UnionPay names no number of ours."""
+        payment = paid_payment()
+        told = {"kind": "refund", "event_key": "refund:1", "refund_no": "CONSOLE-1", "amount_fen": 2_500}
+
+        post(payment.account, message("", gateway_trade_no=payment.gateway_trade_no, **told))
+        apply_notifications(at=NOON, limit=10)
+
+        payment.refresh_from_db()
+        assert (Notification.objects.get().state, payment.refunded_fen) == ("applied", 2_500)
+
+    def test_of_which_no_number_is_known_waits(self, bank: FakeBank) -> None:
+        PaymentFactory.create()
+        told = {"kind": "refund", "event_key": "refund:1", "refund_no": "CONSOLE-1", "amount_fen": 2_500}
+
+        post(PaymentFactory.create().account, message("", gateway_trade_no="", **told))
+        apply_notifications(at=NOON, limit=10)
+
+        assert (Notification.objects.get().state, Refund.objects.count()) == ("parked", 0)
+
     def test_is_booked_once(self, bank: FakeBank) -> None:
         bank.say("query_refund", Outcome.SUCCEEDED, amount_fen=2_500)
         payment = paid_payment()
