@@ -11,7 +11,11 @@ ARGS ?=
 SIZE ?= 100000
 SEEDS ?= 100
 JOBS ?= $(shell nproc)
+MINUTES ?= 10
+TARGET ?= $(FUZZED)
 
+FUZZED := alipay_messages wechatpay_messages unionpay_messages foreign_certificates pasted_keys \
+	alipay_statement wechatpay_statement unionpay_statement csv_orders xlsx_orders
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 MYSQL := $(VENV)/.mysql
@@ -20,7 +24,7 @@ INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-ha
 # The MySQL driver is installed where DATABASE_URL asks for it.
 DRIVER := $(if $(filter mysql%,$(DATABASE_URL)),$(MYSQL))
 
-.PHONY: help demo run test simulate check bench lock messages format clean
+.PHONY: help demo run test simulate check bench fuzz lock messages format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +34,7 @@ help: ## list the targets
 	@echo "  ARGS='-k refund -x'   handed to pytest, to the demo, or to the benchmarks"
 	@echo "  SIZE=1000000          how many orders the benchmarks take"
 	@echo "  SEEDS=1000            how many stories are simulated; tests/simulation/README.md says more"
+	@echo "  MINUTES=1 TARGET=…    how long, and which of the parsers (tests/fuzz/targets.py) are fuzzed"
 
 demo: $(RUNTIME) $(DRIVER) ## start a shop to try out: nothing else is needed
 	@PORT=$(PORT) exec $(PY) manage.py demo $(ARGS)
@@ -48,6 +53,10 @@ check: $(DEV) ## style, types, imports, migrations, deployment settings, templat
 
 bench: $(DEV) ## measure on PostgreSQL; benchmarks/README.md says what
 	@$(PY) -m benchmarks --size $(SIZE) $(ARGS)
+
+fuzz: $(DEV) ## feed the parsers bytes that coverage breeds, ten minutes each
+	@for target in $(TARGET); do echo "== $$target"; \
+		$(PY) -m tests.fuzz $$target --seconds $$(( $(MINUTES) * 60 )) || exit 1; done
 
 lock: $(DEV) ## pin what pyproject.toml asks for, with hashes
 	@bash scripts/lock

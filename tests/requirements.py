@@ -37,3 +37,8 @@ def chromium() -> str:
         pytest.skip("needs Chromium (apt install chromium fonts-noto-cjk)")
     pytest.importorskip("playwright", reason="needs the browser group of pyproject.toml")
     return path
+
+
+def fuzzer() -> None:
+    """Atheris, of which there are wheels for Linux on x86 alone."""
+    pytest.importorskip("atheris", reason="needs atheris, which is made for Linux on x86-64")

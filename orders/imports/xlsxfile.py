@@ -8,6 +8,7 @@ once; and they hand out numbers as floats, when it matters whether Excel has des
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,10 +25,11 @@ UNPACKED_BYTES = 400 * 2**20
 TEXTS_BYTES = 64 * 2**20
 RATIO = 100
 RATIO_FROM_BYTES = 8 * 2**20  # small members may well be all alike
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DIMENSION = re.compile(rb'<(?:\w+:)?dimension [^>]*ref="[A-Z]+\d+:[A-Z]+(\d{1,7})"')
 MALFORMED = (
-    zipfile.BadZipFile, zlib.error, EOFError, ExpatError, KeyError, IndexError, NotImplementedError, OSError,
-    ValueError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, ExpatError, KeyError, IndexError, OSError, OverflowError,
+    RuntimeError, ValueError,
 )  # fmt: skip
 
 
@@ -70,6 +72,8 @@ def _guard(path: Path, archive: zipfile.ZipFile) -> None:
         raise NotATable(name=path.name, kind=_("a ZIP archive"))
     if any(member.flag_bits & 1 for member in members):
         raise NotATable(name=path.name, kind=_("protected by a password"))
+    if any(member.compress_type not in PACKINGS for member in members):  # others take the memory a file asks for
+        raise BrokenWorkbook(name=path.name, why="compression")
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if len(members) > MEMBERS:

@@ -18,6 +18,7 @@ from .base import (
 from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from .checks import CheckResult, CheckStatus
 from .event import EventKind, GatewayEvent, Outcome
+from .fields import storable
 from .redact import redact
 from .registry import GATEWAYS, UnknownGateway, gateway_class, gateway_for
 from .statement import (
@@ -70,4 +71,5 @@ __all__ = [
     "gateway_for",
     "guard_no_transaction",
     "redact",
+    "storable",
 ]

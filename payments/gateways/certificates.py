@@ -11,7 +11,7 @@ from functools import lru_cache
 from textwrap import wrap
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .account import AccountField, ConfigError, MissingSetting, Words
 from .keys import ADVICE, MIN_BITS, SHAPES, TruncatedKey, WeakKey, WrongKeyShape, is_pair
-from .pem import Shape, blocks, decode, identify, is_cut_off
+from .pem import BROKEN_DER, Shape, blocks, decode, identify, is_cut_off
 
 CACHED = 64
 PFX_HEAD = re.compile(rb"\x30(?:[\x80-\x84].{0,4}|.)\x02\x01\x03\x30", re.DOTALL)
@@ -198,7 +198,7 @@ def _ders(text: str) -> Iterator[bytes]:
 
 @lru_cache(maxsize=CACHED)
 def _readable(der: bytes) -> x509.Certificate | None:
-    with suppress(ValueError, UnsupportedAlgorithm):
+    with suppress(*BROKEN_DER):
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
         return certificate

@@ -6,6 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from .fields import make_storable
+
+TEXTS = (
+    *("event_key", "payment_no", "refund_no", "gateway_trade_no", "currency"),
+    *("payer_ref", "native_state", "code", "message"),
+)
 KEY_LENGTH = 128  # the widest event key; of a longer one, its hash stands
 
 
@@ -61,6 +67,9 @@ class GatewayEvent:
     code: str = ""
     message: str = ""
     raw: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        make_storable(self, *TEXTS)
 
 
 def fact_key(*facts: object) -> str:

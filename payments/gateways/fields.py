@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Any
 
 from kernel.clock import SHANGHAI
 
 YUAN = re.compile(r"(?P<yuan>[0-9]{1,12})(?:\.(?P<cents>[0-9]{1,2})0*)?")
 BEIJING_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?")
 WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
+LARGEST_FEN = 10**15  # ten trillion yuan; no database stores much more
+YEARS = range(2000, 2200)  # at the ends of the calendar a time in Beijing has none in UTC
 
 
 def text(value: object) -> str:
@@ -19,7 +22,7 @@ def text(value: object) -> str:
 
 
 def fen(value: object) -> int:
-    if type(value) is not int or value < 0:  # True and 1.0 would pass as numbers
+    if type(value) is not int or not 0 <= value <= LARGEST_FEN:  # True and 1.0 would pass as numbers
         raise TypeError(f"whole fen expected, not {type(value).__name__}")
     return value
 
@@ -45,7 +48,7 @@ def moment(value: object) -> datetime:
     parsed = datetime.fromisoformat(text(value))
     if parsed.tzinfo is None:
         raise ValueError("a time without its offset")
-    return parsed
+    return likely(parsed)
 
 
 def beijing_moment(value: object) -> datetime:
@@ -53,7 +56,18 @@ def beijing_moment(value: object) -> datetime:
     given = text(value)
     if BEIJING_TIME.fullmatch(given) is None:
         raise ValueError("not a time as documented")
-    return datetime.fromisoformat(given).replace(tzinfo=SHANGHAI)
+    return likely(datetime.fromisoformat(given).replace(tzinfo=SHANGHAI))
+
+
+def likely(moment: datetime) -> datetime:
+    """
+    A time of our own age.
+
+    :raises ValueError: if it is of another
+    """
+    if moment.year not in YEARS:
+        raise ValueError("a time of another age")
+    return moment
 
 
 def link(value: object) -> str:
@@ -61,3 +75,16 @@ def link(value: object) -> str:
     if WEB_ADDRESS.fullmatch(text(value)) is None:
         raise ValueError("not a web address")
     return text(value)
+
+
+def storable(text: str) -> str:
+    """What databases store of a text: PostgreSQL takes no NUL, and none of them half of a surrogate pair."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def make_storable(told: Any, *names: str) -> None:
+    """The texts of a frozen dataclass, as its last step of being made."""
+    for name in names:
+        text = getattr(told, name)
+        if not text.isprintable():
+            object.__setattr__(told, name, storable(text))

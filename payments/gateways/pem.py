@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 DASHES = re.compile("[‐-―−﹘﹣-]{2,}")  # editors like to make one long dash of two short ones
 BLOCK = re.compile(r"--\s*BEGIN ([A-Z0-9 ]+?)\s*--(.*?)(?:--\s*END|\Z)", re.DOTALL)
 NOISE = re.compile(r"\\[rnt]|[\s\"'`,;]+")  # line ends as two characters, from .env and JSON files
+# What cryptography says of a certificate or key that it cannot read; much of one is read only when it is asked for.
+BROKEN_DER = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 STRANGE = re.compile(r"[^A-Za-z0-9+/=]")
 
 
@@ -91,7 +93,7 @@ def _attempt(read: Callable[[bytes], Found], der: bytes) -> Found | None:
         return Found(shape=Shape.ENCRYPTED)
     except UnsupportedAlgorithm:
         return Found(shape=Shape.OTHER_KEY)
-    except ValueError:
+    except BROKEN_DER:
         return None
 
 

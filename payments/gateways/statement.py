@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
+
+from .fields import make_storable
+
+# What the standard library says of a damaged ZIP, gathered by fuzzing it; and how a statement may be packed: what
+# unpacks the other ways takes as much memory as the file asks for.
+BROKEN_ZIP = (
+    *(BadZipFile, zlib.error, struct.error, EOFError, IndexError, OSError, OverflowError, RuntimeError, ValueError),
+)
+PACKINGS = (ZIP_STORED, ZIP_DEFLATED)
+TEXTS = ("payment_no", "gateway_trade_no", "refund_no", "gateway_refund_no", "native_state", "currency")
 
 
 class Availability(StrEnum):
@@ -53,6 +66,9 @@ class StatementFile:
     code: str = ""
     message: str = ""
 
+    def __post_init__(self) -> None:
+        make_storable(self, "name", "code", "message")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
@@ -77,3 +93,6 @@ class StatementLine:
     native_state: str = ""
     occurred_at: datetime | None = None
     currency: str = "CNY"
+
+    def __post_init__(self) -> None:
+        make_storable(self, *TEXTS)

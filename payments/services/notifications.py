@@ -27,6 +27,7 @@ from ..gateways import (
     UnknownKey,
     Unreadable,
     claim_problems,
+    storable,
 )
 from ..models import GatewayAccount, Notification, NotificationRefusal
 from .accounts import gateway_of
@@ -116,7 +117,7 @@ def _count_copy(account: GatewayAccount, event: GatewayEvent, *, at: datetime) -
 
 def facts_of(event: GatewayEvent) -> dict[str, Any]:
     """The event as the inbox keeps it. Who paid stays in the raw body alone, which is pruned in time."""
-    facts = {
+    return {
         "kind": event.kind.value,
         "event_key": event.event_key,
         "payment_no": event.payment_no,
@@ -131,7 +132,6 @@ def facts_of(event: GatewayEvent) -> dict[str, Any]:
         "code": event.code,
         "message": event.message,
     }
-    return {name: _storable(value) if isinstance(value, str) else value for name, value in facts.items()}
 
 
 def _refuse_unproved(account: GatewayAccount, gateway: Gateway, error: Exception, request: InboundRequest) -> Ack:
@@ -177,12 +177,7 @@ def _count_refusal(*, account: GatewayAccount, reason: str, request: InboundRequ
 
 def _bounded(headers: Mapping[str, str]) -> dict[str, str]:
     kept = [(name, value) for name, value in headers.items() if name.lower() not in PRIVATE_HEADERS]
-    return {_storable(name): _storable(value[:MAX_HEADER_LENGTH]) for name, value in kept[:MAX_HEADERS]}
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL stores no NUL, and no half of a surrogate pair."""
-    return text.replace("\0", "").encode(errors="replace").decode()
+    return {storable(name): storable(value[:MAX_HEADER_LENGTH]) for name, value in kept[:MAX_HEADERS]}
 
 
 def read_facts(facts: Mapping[str, Any]) -> GatewayEvent:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.money import plain_yuan
-from payments.gateways.fields import beijing_moment, fen_of_yuan, link
+from payments.gateways import EventKind, GatewayEvent, Movement, StatementLine
+from payments.gateways.fields import beijing_moment, fen, fen_of_yuan, link, moment
 
 
 class TestFenOfYuan:
@@ -59,3 +60,28 @@ class TestLink:
     def test_refuses_what_a_browser_must_not_be_sent_to(self, nonsense: str) -> None:
         with pytest.raises(ValueError, match="not a web address"):
             link(nonsense)
+
+
+class TestWhatDatabasesTake:
+    def test_an_event_holds_no_nul_and_no_half_of_a_surrogate_pair(self) -> None:
+        event = GatewayEvent(kind=EventKind.PAYMENT, message="\0支付\ud800成功\n", payment_no="P\x001")
+
+        assert (event.message, event.payment_no) == ("支付?成功\n", "P1")
+
+    def test_neither_does_a_line_of_a_statement(self) -> None:
+        line = StatementLine(line_no=1, movement=Movement.PAYMENT, payment_no="P\0", gateway_trade_no="T", amount_fen=1)
+
+        assert line.payment_no == "P"
+
+    @pytest.mark.parametrize("given", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+    def test_a_time_at_the_ends_of_the_calendar_is_none(self, given: str) -> None:
+        with pytest.raises(ValueError, match="another age"):
+            moment(given)
+
+    def test_neither_is_one_in_beijing(self) -> None:
+        with pytest.raises(ValueError, match="another age"):
+            beijing_moment("0001-01-01 00:00:00")
+
+    def test_an_amount_beyond_all_money_is_none(self) -> None:
+        with pytest.raises(TypeError):
+            fen(10**30)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader
 from typing import IO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 from ..fields import beijing_moment, fen_of_yuan
-from ..statement import Movement, StatementLine, UnreadableStatement
+from ..statement import BROKEN_ZIP, PACKINGS, Movement, StatementLine, UnreadableStatement
 
 MAX_MEMBERS = 16
 MAX_UNPACKED_BYTES = 512 * 1024 * 1024
@@ -28,8 +27,6 @@ TRADE_NO, PAYMENT_NO, KIND, SUBJECT = "支付宝交易号", "商户订单号", "
 CREATED, DONE, AMOUNT, REFUND_NO, FEE = "创建时间", "完成时间", "订单金额", "退款批次号/请求号", "服务费"
 NEEDED = (TRADE_NO, PAYMENT_NO, KIND, SUBJECT, CREATED, DONE, AMOUNT, REFUND_NO, FEE)
 
-BROKEN = (BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, zlib.error)
-
 
 def read_bill(file: IO[bytes]) -> Iterator[StatementLine]:
     """
@@ -45,7 +42,7 @@ def read_bill(file: IO[bytes]) -> Iterator[StatementLine]:
     try:
         with ZipFile(file) as packed, packed.open(_details_of(packed)) as member:
             yield from _movements(_lines(BufferedReader(member)))  # type: ignore[type-var]
-    except BROKEN as error:
+    except BROKEN_ZIP as error:
         raise UnreadableStatement(f"the ZIP cannot be opened: {error}") from error
 
 
@@ -60,7 +57,7 @@ def _details_of(packed: ZipFile) -> ZipInfo:
     (details,) = found
     if details.file_size > MAX_UNPACKED_BYTES or details.flag_bits & ENCRYPTED:
         raise UnreadableStatement("a file that is too large, or under a password")
-    if details.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+    if details.compress_type not in PACKINGS:
         raise UnreadableStatement("packed in an unusual way")
     return details
 

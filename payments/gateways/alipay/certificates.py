@@ -8,9 +8,11 @@ from datetime import datetime
 from hashlib import md5
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import NameOID
+
+from ..pem import BROKEN_DER
 
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 RSA_SIGNATURES = "1.2.840.113549.1.1."
@@ -71,7 +73,7 @@ def is_of_test_issuer(certificate: x509.Certificate) -> bool:
 def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey | None:
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except BROKEN_DER:
         return None
     return key if isinstance(key, RSAPublicKey) else None
 
@@ -101,7 +103,7 @@ def _issued(certificate: x509.Certificate, *, by: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(by)
         limits = by.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound):
+    except (*BROKEN_DER, InvalidSignature, x509.ExtensionNotFound):
         return False
     return limits.ca
 
@@ -110,5 +112,5 @@ def _certificates(pem: str) -> Iterator[x509.Certificate]:
     for block in CERTIFICATE.findall(pem):
         try:
             yield x509.load_pem_x509_certificate(block.encode())
-        except ValueError:
+        except BROKEN_DER:
             continue

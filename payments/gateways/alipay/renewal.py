@@ -45,9 +45,10 @@ def download_certificate(
     answer = client.call(method=DOWNLOAD, content={"alipay_cert_sn": serial})
     try:
         chain = read_certificates(_brought(answer))
+        is_ours = bool(chain) and sn_of(chain[0]) == serial and _is_acceptable(chain, account=account, at=at)
     except MISREAD:
         return []
-    if not chain or sn_of(chain[0]) != serial or not _is_acceptable(chain, account=account, at=at):
+    if not is_ours:
         return []
     pem = _with_issuers(chain, account=account)
     if not _is_signed_by(chain[0], answer=answer, serial=serial):

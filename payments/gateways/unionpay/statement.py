@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
@@ -12,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import accumulate
 from typing import IO
-from zipfile import BadZipFile, ZipFile, is_zipfile
+from zipfile import ZipFile, is_zipfile
 
 from kernel.clock import SHANGHAI
 
 from ..statement import (
+    BROKEN_ZIP,
+    PACKINGS,
     Availability,
     Movement,
     StatementFile,
@@ -62,7 +63,6 @@ def _spans() -> list[Span]:
 
 SPANS = _spans()
 TIME, AMOUNT, QUERY_ID, ORDER_ID, FEE, KIND, ORIGINAL = (SPANS[number - 1] for number in (5, 7, 10, 12, 16, 20, 27))
-BROKEN = (BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, RuntimeError, ValueError)
 LEAST = KIND.end  # what follows may be cut off
 
 
@@ -113,7 +113,9 @@ def read_lines(*, file: IO[bytes], mer_id: str, at: datetime) -> Iterator[Statem
     :param at: gives the year where the file's name does not
     :raises UnreadableStatement: at the first thing that is not as documented
     """
-    if not is_zipfile(file):
+    with _named_errors():
+        is_packed = is_zipfile(file)
+    if not is_packed:
         file.seek(0)
         yield from _movements(file, near=at)
         return
@@ -126,6 +128,8 @@ def read_lines(*, file: IO[bytes], mer_id: str, at: datetime) -> Iterator[Statem
         for info, match in trades:
             if match["mer_id"] != mer_id:
                 raise UnreadableStatement(f"it is a statement of merchant {match['mer_id']}")
+            if info.compress_type not in PACKINGS:
+                raise UnreadableStatement("packed in an unusual way")
             with folder.open(info) as member:
                 yield from _movements(member, near=_noon(match["day"]))
 
@@ -134,7 +138,7 @@ def read_lines(*, file: IO[bytes], mer_id: str, at: datetime) -> Iterator[Statem
 def _named_errors() -> Iterator[None]:
     try:
         yield
-    except BROKEN as error:
+    except BROKEN_ZIP as error:
         raise UnreadableStatement(str(error) or type(error).__name__) from error
 
 

@@ -12,7 +12,7 @@ from kernel.clock import SHANGHAI
 
 from ..calls import CreateRequest, PaymentRef
 from ..event import EventKind, GatewayEvent, Outcome
-from ..fields import text
+from ..fields import likely, text
 from .answer import MALFORMED, MISREAD, Answer
 from .client import beijing_digits
 from .codes import NOT_FOUND, OK, outcome_of, refusal_of
@@ -143,7 +143,7 @@ def moment_of(content: Mapping[str, str]) -> datetime:
     sent = text(content["txnTime"])
     if TXN_TIME.fullmatch(sent) is None:
         raise ValueError("not a time as documented")
-    sent_at = datetime.strptime(sent, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
+    sent_at = likely(datetime.strptime(sent, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI))
     told = content.get("traceTime", "")
     return yearless(told, near=sent_at) if told else sent_at
 

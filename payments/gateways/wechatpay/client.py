@@ -62,9 +62,14 @@ class WechatpayClient:
         :raises ConfigError: if the account is set up wrongly
         :raises TransportError: if none came
         :raises HostNotAllowed: if the address is not this gateway's
+        :raises ValueError: if it is no address
         """
         door = self._transport or HttpTransport(address=self._account.address, max_bytes=limit)
-        return self._send("GET", httpx.URL(url), b"", transport=door)
+        try:
+            address = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise ValueError("not a web address") from error
+        return self._send("GET", address, b"", transport=door)
 
     def signed(self, *lines: str) -> str:
         """

@@ -300,3 +300,11 @@ class TestFetching:
     )
     def test_of_a_live_account_goes_to_alipays_own_hosts_alone(self, url: str, allowed: bool) -> None:
         assert is_bill_address(url) is allowed
+
+
+@pytest.mark.parametrize("gone", [100, 200, 300])
+def test_a_zip_that_lacks_a_piece_is_refused_in_words(gone: int) -> None:
+    whole = packed((NAME, sheet(*(row(商户订单号=f"P{number}") for number in range(50)))))
+
+    with pytest.raises(UnreadableStatement):
+        read(whole[:4] + whole[4 + gone :])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from payments.gateways import (
     ConfigError,
@@ -321,3 +323,24 @@ def test_is_acknowledged_with_a_word_and_refused_with_a_status(desk: Desk) -> No
 
 def test_names_our_merchant(desk: Desk) -> None:
     assert desk.gateway().account_claims() == {"merId": MER_ID}
+
+
+RSA_HEAD = b"\x30\x82\x01\x0a\x02\x82\x01\x01\x00"  # the numbers of a key; the first is positive
+
+
+@pytest.mark.parametrize(
+    ("part", "broken"),
+    [
+        (RSA_HEAD, RSA_HEAD[:-1] + b"\xff"),  # a negative modulus
+        (b"041@8310", b"041\xff8310"),  # a name that is not UTF-8
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x7f"),  # a version that there is not
+    ],
+)
+def test_a_certificate_that_breaks_when_it_is_looked_at_is_a_forgery(part: bytes, broken: bytes) -> None:
+    der = LEAF.certificate.public_bytes(Encoding.DER)
+    assert der.count(part) == 1
+    pem = b64encode(der.replace(part, broken)).decode()
+    sent = seal(news()) | {"signPubKeyCert": f"-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----"}
+
+    with pytest.raises(ForgedNotification):
+        Desk().gateway().parse_notification(request=inbound(sent))

@@ -7,7 +7,8 @@ from base64 import b64encode
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from io import BytesIO
-from zipfile import ZIP_DEFLATED, ZipFile
+from typing import ClassVar
+from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import pytest
 
@@ -259,3 +260,27 @@ def _count(lines: Iterable[StatementLine]) -> int:
 
 def test_statements_are_offered(desk: Desk) -> None:
     assert desk.gateway(at=NOON).capabilities.has_statements
+
+
+class TestADamagedZip:
+    WHOLE: ClassVar[bytes] = archive(row())
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            WHOLE.replace(b"INN26112188ZM_", b"\0NN26112188ZM_"),  # a name that is empty
+            WHOLE.replace(b"PK\x05\x06", b"PK\x06\x07" + b"\1" * 16 + b"PK\x05\x06"),  # of several disks
+            WHOLE[:4] + WHOLE[100:],  # a piece is missing
+        ],
+    )
+    def test_is_refused_in_words(self, content: bytes) -> None:
+        with pytest.raises(UnreadableStatement):
+            list(Desk().gateway().read_statement(file=BytesIO(content)))
+
+    def test_is_opened_in_the_usual_packing_alone(self) -> None:
+        packed = BytesIO()
+        with ZipFile(packed, "w", ZIP_LZMA) as folder:
+            folder.writestr(NAME, row())
+
+        with pytest.raises(UnreadableStatement, match="unusual"):
+            list(Desk().gateway().read_statement(file=packed))

@@ -288,3 +288,11 @@ class TestFetching:
 
     def test_tells_when_the_file_is_refused(self, desk: Desk) -> None:
         assert self.fetch(desk.answers(**self.promised(b"")).answers_raw(b"", status=403)).code == "http.403"
+
+
+def test_an_address_that_is_none_is_no_answer() -> None:
+    desk = Desk().answers(download_url="https://[::", hash_type="SHA1", hash_value="0" * 40)
+
+    file = desk.gateway().statement(request=StatementRequest(day=date(2026, 11, 21)))
+
+    assert (file.availability, file.code) == (Availability.UNKNOWN, "answer.malformed")

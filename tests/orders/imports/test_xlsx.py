@@ -264,3 +264,14 @@ class TestUnsafeWorkbook:
         assert said == "BrokenWorkbook"
         assert seconds < 1
         assert megabytes < 50
+
+
+def test_a_workbook_is_opened_in_the_usual_packing_alone(tmp_path: Path) -> None:
+    """Others take as much memory as the file asks for."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in parts_of_a_workbook(tmp_path).items():
+            archive.writestr(name, content)
+
+    with pytest.raises(BrokenWorkbook):
+        read_orders(save(tmp_path, buffer.getvalue(), "orders.xlsx"))
