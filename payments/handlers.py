@@ -9,7 +9,8 @@ from kernel.models import User
 from orders.events import OrderClosingRequested, OrderPaymentReminderDue, OrdersImported
 
 from . import services
-from .events import PaymentEnded
+from .events import PaymentEnded, RefundSettled
+from .models import Refund
 
 
 @handles(OrderClosingRequested, name="payments.close_attempts")
@@ -32,3 +33,11 @@ def remind(event: OrderPaymentReminderDue, /, *, at: datetime) -> None:
 @handles(OrdersImported, name="payments.book_imported")
 def book_imported(event: OrdersImported, /, *, at: datetime) -> None:
     services.book_imported(order_ids=event.order_ids, at=at)
+
+
+@handles(RefundSettled, name="payments.follow_refunds")
+def follow_refunds(event: RefundSettled, /, *, at: datetime) -> None:
+    """An invoice never stands for more than the shop keeps; a refund waits for none."""
+    order_id = Refund.objects.filter(pk=event.refund_id).values_list("order_id", flat=True).first()
+    if order_id is not None:
+        services.follow_refunds(order_id=order_id, at=at)

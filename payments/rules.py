@@ -222,6 +222,18 @@ def _check_message(value: str) -> None:
         raise NoMessage
 
 
+def _issue_invoice(occasion: Occasion, value: str, *, rule: str, key: str, at: datetime) -> Words:
+    request = services.invoice_or_ask(order_id=occasion.ids["order"], key=key, at=at)
+    if request is None:
+        return _("The customer was asked for the invoice title.")
+    return _("Invoice %(request_no)s requested.") % {"request_no": request.request_no}
+
+
+def _send_receipt(occasion: Occasion, value: str, *, rule: str, key: str, at: datetime) -> Words:
+    is_sent = services.receipt_once(order_id=occasion.ids["order"], key=key, at=at)
+    return _("Receipt sent.") if is_sent else _("The customer cannot be reached; no message was written.")
+
+
 ACTIONS = (
     Action(
         code="refund_unapplied",
@@ -243,6 +255,18 @@ ACTIONS = (
         value_label=_("text; {order_no} and {shop} are filled in"),
         check=_check_message,
     ),
+    Action(
+        code="issue_invoice",
+        label=_("Request an invoice, or ask the customer for the title"),
+        do=_issue_invoice,
+        needs=frozenset({"order"}),
+    ),
+    Action(
+        code="send_receipt",
+        label=_("Send the receipt"),
+        do=_send_receipt,
+        needs=frozenset({"order"}),
+    ),
 )
 for action in ACTIONS:
     register_action(action)
@@ -255,5 +279,14 @@ register_rule(
         conditions=[ConditionSpec("reason", "in", "order_closed, already_paid")],
         actions=[ActionSpec("refund_unapplied")],
         is_enabled=False,
+    )
+)
+register_rule(
+    RuleSpec(
+        code="invoice_and_receipt",
+        name=_("Payment succeeded: request the invoice and send the receipt"),
+        event="payment_succeeded",
+        actions=[ActionSpec("issue_invoice"), ActionSpec("send_receipt")],
+        is_enabled=False,  # the shop decides whether, and when, invoices go out by themselves
     )
 )

@@ -82,6 +82,13 @@ GROUPS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "payments.view_statement",
                 "payments:differences",
             ),
+            Item(
+                _("Invoices"),
+                "request_quote",
+                "payments_invoicerequest_changelist",
+                "payments.view_invoicerequest",
+                "payments:invoices_waiting",
+            ),
             Item(_("Payment rules"), "rule", "kernel_rule_changelist", "kernel.view_rule"),
             Item(_("Ledger"), "balance", "payments_ledgerentry_changelist", "payments.view_ledgerentry"),
             Item(_("Payment methods"), "key", "payments_gatewayaccount_changelist", "payments.view_gatewayaccount"),

@@ -3,6 +3,8 @@
 from . import (
     account,
     discrepancy,
+    invoice,
+    invoice_order,
     ledger,
     limits,
     notification,
@@ -18,6 +20,8 @@ from . import (
 __all__ = [
     "account",
     "discrepancy",
+    "invoice",
+    "invoice_order",
     "ledger",
     "limits",
     "notification",

@@ -11,11 +11,12 @@ from kernel import counters
 from kernel.clock import now
 from kernel.models import Category
 
-from ..models import Discrepancy, Notification, NotificationRefusal, Payment, Refund, UnappliedMoney
+from ..models import Discrepancy, InvoiceRequest, Notification, NotificationRefusal, Payment, Refund, UnappliedMoney
 
 GROUP = "payments"
 MOST = 10_000  # beyond that nobody reads the number, and counting on would cost
 REFUNDS_UNDER_WAY = (Refund.Status.PENDING, Refund.Status.PROCESSING, Refund.Status.UNKNOWN)
+INVOICES_TO_ISSUE = (InvoiceRequest.Status.REQUESTED, InvoiceRequest.Status.ISSUING)
 RECENT = timedelta(days=1)
 
 
@@ -42,6 +43,8 @@ def count_work() -> dict[str, int]:
         "unapplied": UnappliedMoney.objects.filter(resolved_at=None),
         "parked": parked,
         "refused": refused,
+        "invoices_waiting": InvoiceRequest.objects.filter(status__in=INVOICES_TO_ISSUE),
+        "red_letters_waiting": InvoiceRequest.objects.filter(status=InvoiceRequest.Status.RED_PENDING),
         "differences": Discrepancy.objects.filter(resolved_at=None),
     }
     counted = {name: rows.order_by().values("pk")[:MOST].count() for name, rows in waiting.items()}

@@ -1,4 +1,5 @@
 from .account import AccountState, Credential, CredentialUse, GatewayAccount
+from .invoice import InvoiceFile, InvoiceLine, InvoiceLink, InvoiceRequest, InvoiceTitle
 from .ledger import LedgerEntry, LedgerLine
 from .link import PayLink
 from .notification import Notification, NotificationRefusal
@@ -13,6 +14,11 @@ __all__ = [
     "CredentialUse",
     "Discrepancy",
     "GatewayAccount",
+    "InvoiceFile",
+    "InvoiceLine",
+    "InvoiceLink",
+    "InvoiceRequest",
+    "InvoiceTitle",
     "LedgerEntry",
     "LedgerLine",
     "Notification",

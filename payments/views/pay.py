@@ -97,7 +97,7 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     at = now()
     link = services.open_link(token=token, at=at)
     if request.GET.get("lang") in CLEAR_LANGUAGES:
-        return _switch_language(request, token)
+        return language_kept(request, HttpResponseRedirect(services.pay_path(token)))
     shown, trouble = pay_page(order=link.order, wanted=_wanted(request), at=at), ""
     if shown.state is PayState.READY and device_of(request) is Device.COMPUTER:
         first = next((it for it in shown.choices if it.method == "qr"), None)
@@ -223,8 +223,8 @@ def _ask_soon(link: PayLink, *, at: datetime) -> None:
         services.ask_soon(payment_id=payment.pk, at=at)
 
 
-def _switch_language(request: HttpRequest, token: str) -> HttpResponse:
-    response = HttpResponseRedirect(services.pay_path(token))
+def language_kept(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The language asked for in the address, remembered by the browser."""
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         request.GET["lang"],

@@ -11,12 +11,13 @@ from kernel.models import Alert, AuditEntry, Message, Rule, RuleAction, RuleCond
 from kernel.rules import ActionSpec, ConditionSpec, RuleSpec, back_test, ensure_rule, ensure_rules, events
 from kernel.rules.running import FAILURES
 from orders.models import Order
-from payments.models import Payment, Refund, UnappliedMoney
+from payments.models import InvoiceRequest, Payment, Refund, UnappliedMoney
 from payments.services import settle
 from tests.desk import Desk, text
 from tests.factories import PaymentFactory, paid_payment, report_on
 from tests.factories.orders import a_job
 from tests.helpers import NOON, drain, frozen
+from tests.payments.invoices import asked, paid_order
 
 pytestmark = pytest.mark.django_db
 
@@ -310,3 +311,28 @@ def filled(made: Rule, *, value: str) -> dict[str, str]:
         "actions-0-action": "label",
         "actions-0-value": "大单",
     }
+
+
+class TestInvoices:
+    def test_are_asked_for_and_receipts_sent_when_the_seeded_rule_is_switched_on(self) -> None:
+        ensure_rules()
+        seeded = Rule.objects.get(code="invoice_and_receipt")
+        assert not seeded.is_enabled
+        Rule.objects.filter(pk=seeded.pk).update(is_enabled=True)
+
+        paid_payment()
+        drain()
+        drain()
+
+        assert sorted(Message.objects.values_list("template", flat=True)) == ["invoice_link", "receipt_ready"]
+
+    def test_are_requested_without_asking_where_the_title_is_known(self) -> None:
+        rule(do=("issue_invoice", ""))
+        before = asked(paid_order())
+
+        paid_payment(order__customer=before.order.customer)
+        drain()
+
+        made = InvoiceRequest.objects.latest("pk")
+        assert (made.origin, made.tax_no) == ("rule", before.tax_no)
+        assert not Message.objects.filter(template="invoice_link").exists()
