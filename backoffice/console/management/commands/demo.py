@@ -59,9 +59,9 @@ class Command(OpsCommand):
         call_command("migrate", interactive=False, verbosity=0)
         prepare_shop(at=now(), name=SHOP)
         password = ensure_owner(username=OWNER, at=now())
-        account = stage.ensure_account(
-            sandbox_dir=self._sandbox_dir, sandbox_url=f"http://{HOST}:{port + 1}", seed=seed, at=now()
-        )
+        sandbox_url = f"http://{HOST}:{port + 1}"
+        account = stage.ensure_account(sandbox_dir=self._sandbox_dir, sandbox_url=sandbox_url, seed=seed, at=now())
+        stage.ensure_others(sandbox_dir=self._sandbox_dir, sandbox_url=sandbox_url, seed=seed, at=now())
         job, recipe = load.open_recipe(seed=seed, count=orders, days=days, at=now())
         if job.state != job.State.DONE:
             steps = load.load(
