@@ -223,7 +223,10 @@ def _check_message(value: str) -> None:
 
 
 def _issue_invoice(occasion: Occasion, value: str, *, rule: str, key: str, at: datetime) -> Words:
-    request = services.invoice_or_ask(order_id=occasion.ids["order"], key=key, at=at)
+    try:
+        request = services.invoice_or_ask(order_id=occasion.ids["order"], key=key, at=at)
+    except (services.NoContact, services.NothingToInvoice, services.InvoiceUnderWay) as nothing_to_do:
+        return str(nothing_to_do)  # no fault of the rule, which would stop itself
     if request is None:
         return _("The customer was asked for the invoice title.")
     return _("Invoice %(request_no)s requested.") % {"request_no": request.request_no}

@@ -14,7 +14,7 @@ from orders.models import Order
 from payments.models import InvoiceRequest, Payment, Refund, UnappliedMoney
 from payments.services import settle
 from tests.desk import Desk, text
-from tests.factories import PaymentFactory, paid_payment, report_on
+from tests.factories import CustomerFactory, PaymentFactory, paid_payment, report_on
 from tests.factories.orders import a_job
 from tests.helpers import NOON, drain, frozen
 from tests.payments.invoices import asked, paid_order
@@ -336,3 +336,14 @@ class TestInvoices:
         made = InvoiceRequest.objects.latest("pk")
         assert (made.origin, made.tax_no) == ("rule", before.tax_no)
         assert not Message.objects.filter(template="invoice_link").exists()
+
+    def test_do_not_fail_the_rule_where_nobody_can_be_asked(self) -> None:
+        rule(do=("issue_invoice", ""))
+        customer = CustomerFactory.create(anonymous_for="tmall", phone="")
+
+        paid_payment(order__customer=customer, order__recipient_phone="")
+        drain()
+
+        assert RuleRun.objects.get().state == "done"
+        assert not InvoiceRequest.objects.exists()
+        assert not Message.objects.exists()
