@@ -164,6 +164,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 ACCOUNT_ADAPTER = "backoffice.staff.adapter.StaffAdapter"
+ACCOUNT_FORMS = {"login": "backoffice.staff.forms.SignInForm"}
 ACCOUNT_SESSION_REMEMBER = True  # no box to tick: everybody stays signed in for SESSION_COOKIE_AGE
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}

@@ -18,6 +18,7 @@ from kernel.counters import display
 from kernel.models import Alert, Category, Delivery, Job, Message, User
 from kernel.money import yuan
 from orders.models import Order
+from orders.queries import ATTENTION
 from payments.admin.counts import stuck
 from payments.models import Notification, Payment, Refund, UnappliedMoney
 
@@ -84,8 +85,8 @@ def _order_tiles(request: HttpRequest, person: User, *, at: datetime) -> list[Ti
         ),
         Tile(
             title=_("Problem orders"),
-            count=counts.get("orders:problem", 0),
-            link=f"{orders}?category__exact={Category.PROBLEM}",
+            count=counts.get(f"orders:{ATTENTION}", 0),
+            link=f"{orders}?attention=yes",
             urgent=True,
         ),
     ]

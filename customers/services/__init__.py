@@ -12,7 +12,7 @@ from .matching import (
     get_customer,
     match_many,
 )
-from .revealing import MayNotReveal, NothingToReveal, RevealQuotaUsed, reveal
+from .revealing import MayNotReveal, NothingToReveal, PrintQuotaUsed, RevealQuotaUsed, reveal, reveal_printed
 from .types import ensure_customer_types
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "NoSuchCustomer",
     "NoSuchCustomerType",
     "NothingToReveal",
+    "PrintQuotaUsed",
     "RevealQuotaUsed",
     "anonymous_customer",
     "check_not_blocked",
@@ -31,4 +32,5 @@ __all__ = [
     "get_customer",
     "match_many",
     "reveal",
+    "reveal_printed",
 ]

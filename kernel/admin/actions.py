@@ -83,6 +83,7 @@ class ObjectAction(Generic[M]):
     # In one transaction with its one-time key. Whatever calls a gateway says False and hands on `deed.key`.
     atomic: ClassVar[bool] = True
     position: ClassVar[int] = 50
+    beside: ClassVar[bool] = False  # on a wide screen a button of its own on the object's page, not in the menu
 
     def applies(self, row: M) -> bool:
         """Whether the button is there at all."""

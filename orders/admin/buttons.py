@@ -23,6 +23,7 @@ class Button:
     is_next: bool = False
     dangerous: bool = False
     dialog: bool = True
+    beside: bool = False  # next to the next step on a wide screen
 
 
 def buttons_of(admin: BackofficeAdmin[Order], request: HttpRequest, order: Order, *, back: str) -> list[Button]:
@@ -36,6 +37,7 @@ def buttons_of(admin: BackofficeAdmin[Order], request: HttpRequest, order: Order
             is_next=action.is_next(order),
             dangerous=action.dangerous,
             dialog=not action.wide,
+            beside=action.beside,
         )
         for action in admin.actions_for(request, order)
     ]
@@ -56,4 +58,5 @@ def _of_step(order: Order, step: Step, *, back: str) -> Button:
         is_next=step.is_next,
         dangerous=step.code == "close",
         dialog=step.code != "edit",
+        beside=step.code == "edit",
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.cache import cache
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -13,16 +13,9 @@ from kernel.clock import now
 from kernel.models import Category
 
 from ..models import Order
+from ..queries import NEEDS_ATTENTION
 
 TYPES_KEY, TYPES_SECONDS = "orders:customer-types", 60
-
-# Where badges contradict each other. Each part lies inside a category, so that the index finds it.
-NEEDS_ATTENTION = (
-    Q(category=Category.PROBLEM)
-    | Q(category=Category.PENDING_PAYMENT, paid_fen__gt=0)
-    | Q(category=Category.CLOSED, paid_fen__gt=F("refunded_fen"))
-    | Q(category=Category.AWAITING_FULFILLMENT, payment_status=Order.PaymentStatus.OVERPAID)
-)
 
 
 class AttentionFilter(admin.SimpleListFilter):

@@ -14,8 +14,8 @@ from kernel.clock import now
 from kernel.models import Category
 
 from ..models import Order
-from ..queries import find_order_ids, split_terms
-from . import actions, exporting, filters, importing, page, rows
+from ..queries import ATTENTION, IN_AFTERSALES, PARTLY_SHIPPED, find_order_ids, split_terms
+from . import actions, bulk, exporting, filters, importing, page, rows, slips
 from .buttons import buttons_of
 from .creating import create_view
 from .editing import EditOrder
@@ -23,18 +23,23 @@ from .listing import OrderColumns
 from .panels import PANELS
 
 FOUND = "_bo_found"
+LIST_ACTIONS = (*bulk.LIST, slips.print_selected, exporting.export_selected)
 TAB_FILTERS = ("category__exact", "fulfillment_status__exact", "aftersales_status__exact", "attention")
-URGENT = (Category.AWAITING_FULFILLMENT, Category.PROBLEM)
+URGENT = (Category.AWAITING_FULFILLMENT, IN_AFTERSALES, ATTENTION)
+PARTLY: dict[str, str] = {
+    "category__exact": Category.AWAITING_FULFILLMENT,
+    "fulfillment_status__exact": Order.FulfillmentStatus.PARTIALLY_FULFILLED,
+}
 TABS: tuple[tuple[Any, dict[str, str], str], ...] = (
     (_("All"), {}, ""),
     (_("Awaiting payment"), {"category__exact": Category.PENDING_PAYMENT}, Category.PENDING_PAYMENT),
     (_("To ship"), {"category__exact": Category.AWAITING_FULFILLMENT}, Category.AWAITING_FULFILLMENT),
-    (_("Partly shipped"), {"fulfillment_status__exact": Order.FulfillmentStatus.PARTIALLY_FULFILLED}, ""),
+    (_("Partly shipped"), PARTLY, PARTLY_SHIPPED),
     (_("Shipped"), {"category__exact": Category.IN_TRANSIT}, ""),
     (_("Completed"), {"category__exact": Category.COMPLETED}, ""),
     (_("Closed"), {"category__exact": Category.CLOSED}, ""),
-    (_("In after-sales"), {"aftersales_status__exact": Order.AftersalesStatus.OPEN}, ""),
-    (_("Problems"), {"attention": "yes"}, Category.PROBLEM),
+    (_("In after-sales"), {"aftersales_status__exact": Order.AftersalesStatus.OPEN}, IN_AFTERSALES),
+    (_("Problems"), {"attention": "yes"}, ATTENTION),
 )
 
 
@@ -75,7 +80,7 @@ class OrderAdmin(OrderColumns, BackofficeAdmin[Order]):
     search_help_text = _("Order, payment, refund or tracking number, phone, name, SKU; paste up to 200 numbers")
     ordering = ("-placed_at", "-pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (*actions.ACTIONS, EditOrder())
+    object_actions = (*actions.ACTIONS, EditOrder(), slips.PrintSlip())
     panels = PANELS
 
     # ------------------------------------------------------------------ the list
@@ -102,6 +107,9 @@ class OrderAdmin(OrderColumns, BackofficeAdmin[Order]):
             found.append((_("Export"), exporting.address(request)))
         return found
 
+    def get_actions(self, request: HttpRequest) -> Any:
+        return bulk.offered(request, LIST_ACTIONS)
+
     def prepare_rows(self, request: HttpRequest, found: list[Order]) -> None:
         super().prepare_rows(request, found)
         here = request.get_full_path()
@@ -121,7 +129,8 @@ class OrderAdmin(OrderColumns, BackofficeAdmin[Order]):
         """One number that means one order opens it."""
         term = request.GET.get("q", "")
         terms = split_terms(term)
-        if len(terms) == 1 and any(letter.isdigit() for letter in term) and self.has_view_permission(request):
+        is_number = len(terms) == 1 and any(letter.isdigit() for letter in term)
+        if is_number and request.method == "GET" and self.has_view_permission(request):
             found = self._found(request, term)
             if len(found) == 1:
                 return HttpResponseRedirect(reverse("admin:orders_order_change", args=(found[0],)))
@@ -135,6 +144,8 @@ class OrderAdmin(OrderColumns, BackofficeAdmin[Order]):
         return [
             *importing.urls(self),
             *exporting.urls(self),
+            *bulk.urls(self),
+            *slips.urls(self),
             path("<int:order_id>/beside/<str:way>/", beside, name="orders_order_beside"),
             *super().get_urls(),
         ]

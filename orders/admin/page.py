@@ -48,6 +48,7 @@ def page_view(admin: BackofficeAdmin[Order], request: HttpRequest, object_id: st
     here = request.get_full_path()
     buttons = buttons_of(admin, request, order, back=here)
     filters = request.GET.get(FILTERS, "")
+    primary = next_of(buttons)
     panels = admin.panels_for(request, order)
     context = {
         **admin.admin_site.each_context(request),
@@ -59,9 +60,11 @@ def page_view(admin: BackofficeAdmin[Order], request: HttpRequest, object_id: st
         "extra_badges": [looks.disagreement(order), looks.aftersales_badge(order)],
         "deadline": looks.deadline(order, at=now()),
         "stages": _stages(order),
-        "primary": next_of(buttons),
-        "others": [it for it in buttons if it is not next_of(buttons)],
+        "primary": primary,
+        "beside": [it for it in buttons if it.beside and not it.reason and it is not primary],
+        "others": [it for it in buttons if it is not primary],
         "key": order.pk,
+        "refundable_fen": next((it["refundable_fen"] for it in panels if "refundable_fen" in it), None),
         "main": [it for it in panels if not _panel(it).side],
         "side": [it for it in panels if _panel(it).side],
         "filters": filters,

@@ -1,6 +1,7 @@
 """What doors and upper apps may have orders do. Each call is one transaction, or part of the caller's."""
 
 from . import timeline
+from .batches import Outcome, Result
 from .carriers import (
     UnknownCarrier,
     carriers_by_name,
@@ -9,7 +10,7 @@ from .carriers import (
     normalise_tracking_no,
     suggest_carrier,
 )
-from .closing import CannotRevive, OrderHasMoney, OrderMovedOn, close, request_closing, revive
+from .closing import CannotRevive, OrderHasMoney, OrderMovedOn, close, request_closing, request_closings, revive
 from .drafting import ExternalNumberTaken, OrderDraft, PostalDraft, create_order
 from .editing import EditConflict, OrderChange, OrderNotEditable, edit_order
 from .guards import check_edit_guards, register_edit_guard
@@ -36,7 +37,7 @@ from .moving import (
     move,
     state_label,
 )
-from .notes import EmptyNote, NoteTooLong, add_note, set_flag, set_flags, set_staff_note, tag
+from .notes import EmptyNote, NoteTooLong, add_note, set_flag, set_flags, set_staff_note, tag, tag_many
 from .pricing import (
     AdjustmentTooLarge,
     AmountTooLarge,
@@ -90,10 +91,12 @@ __all__ = [
     "OrderMovedOn",
     "OrderNotEditable",
     "OrderNotFound",
+    "Outcome",
     "PostalDraft",
     "Quote",
     "RefundDoesNotAddUp",
     "RefundExceedsShare",
+    "Result",
     "ShipmentNotFound",
     "TrackingNoUsed",
     "UnknownCarrier",
@@ -126,6 +129,7 @@ __all__ = [
     "register_edit_guard",
     "remind_unpaid",
     "request_closing",
+    "request_closings",
     "request_overdue_closings",
     "revert_refund",
     "revive",
@@ -137,5 +141,6 @@ __all__ = [
     "state_label",
     "suggest_carrier",
     "tag",
+    "tag_many",
     "timeline",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -20,6 +21,7 @@ from ..models import Order, OrderEvent
 from ..queries.flow import ORDERS
 from . import timeline
 from .announcing import announce
+from .batches import Outcome, each
 from .letters import tell_closed
 from .locks import lock_order
 
@@ -49,12 +51,23 @@ def request_closing(*, order_id: int, reason: str, by: User, at: datetime) -> Or
     :raises OrderMovedOn: if it is not waiting for payment any more
     """
     order = lock_order(order_id=order_id)
-    _check_unpaid(order)
-    reason = str(Order.CloseReason(reason))
-    facts = {"reason": reason}
-    timeline.append(order=order, kind=OrderEvent.Kind.STAFF, code="closing_requested", facts=facts, by=by, at=at)
-    publish(OrderClosingRequested(order_id=order.pk, reason=reason, by_id=by.pk))
+    _ask(order, reason=Order.CloseReason(reason), by=by, at=at)
     return order
+
+
+@retry_on_conflict
+@transaction.atomic
+def request_closings(*, order_ids: Iterable[int], reason: str, by: User, at: datetime) -> list[Outcome]:
+    """As `request_closing`, for many; those that cannot be closed say why and hold up no other."""
+    closed_for = Order.CloseReason(reason)
+
+    def act(order: Order) -> object:
+        if order.is_closed:
+            return _("It is closed already.")
+        _ask(order, reason=closed_for, by=by, at=at)
+        return None
+
+    return each(order_ids=order_ids, act=act)
 
 
 @retry_on_conflict
@@ -103,6 +116,13 @@ def revive(*, order_id: int, by: User | None, at: datetime) -> Order:
         raise CannotRevive(order_no=order.order_no, why=_why(result.refused[order.pk]))
     announce([order], OrderRevived)
     return order
+
+
+def _ask(order: Order, *, reason: Order.CloseReason, by: User, at: datetime) -> None:
+    _check_unpaid(order)
+    facts = {"reason": reason.value}
+    timeline.append(order=order, kind=OrderEvent.Kind.STAFF, code="closing_requested", facts=facts, by=by, at=at)
+    publish(OrderClosingRequested(order_id=order.pk, reason=reason.value, by_id=by.pk))
 
 
 def _why(refusal: Refusal) -> str:

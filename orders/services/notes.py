@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 
 from django.db import transaction
@@ -14,7 +14,8 @@ from kernel.models import User
 
 from ..models import Order, OrderEvent, Tag
 from . import timeline
-from .locks import lock_order, lock_orders
+from .batches import Outcome, Result, each
+from .locks import lock_order
 
 NOTE_LENGTH = 500
 TAG_LENGTH = Tag._meta.get_field("name").max_length or 0
@@ -36,18 +37,21 @@ def set_flag(*, order_id: int, flag: str, by: User | None, at: datetime) -> Orde
 
 @retry_on_conflict
 @transaction.atomic
-def set_flags(*, order_ids: Iterable[int], flag: str, by: User | None, at: datetime) -> int:
-    """
-    As `set_flag`, for many.
-
-    :return: how many had another flag before
-    """
+def set_flags(*, order_ids: Iterable[int], flag: str, by: User | None, at: datetime) -> list[Outcome]:
+    """As `set_flag`, for many; those that have the flag already are skipped."""
     flag = Order.Flag(flag).value
-    orders = [order for order in lock_orders(order_ids=order_ids) if order.flag != flag]
-    for order in orders:
+
+    def act(order: Order) -> object:
+        if order.flag == flag:
+            return _("It has this flag already.")
         facts = {"flag": flag, "earlier": order.flag}
         timeline.append(order=order, kind=_kind(by), code="flag_set", facts=facts, by=by, at=at)
-    return Order.objects.filter(pk__in=[order.pk for order in orders]).update(flag=flag)
+        return None
+
+    outcomes = each(order_ids=order_ids, act=act)
+    done = [it.order_id for it in outcomes if it.result == Result.DONE]
+    Order.objects.filter(pk__in=done).update(flag=flag)
+    return outcomes
 
 
 @retry_on_conflict
@@ -89,15 +93,40 @@ def set_staff_note(*, order_id: int, text: str, by: User | None, at: datetime) -
 def tag(*, order_id: int, add: Iterable[str] = (), remove: Iterable[str] = (), by: User | None, at: datetime) -> Order:
     """Put tags on an order and take others off, by name; a new name makes a new tag."""
     order = lock_order(order_id=order_id)
-    have = set(order.tags.values_list("name", flat=True))
-    wanted = {name.strip()[:TAG_LENGTH] for name in add} - {""} - have
-    gone = {name.strip() for name in remove} & have
-    order.tags.add(*(Tag.objects.get_or_create(name=name)[0] for name in sorted(wanted)))
-    order.tags.remove(*Tag.objects.filter(name__in=gone))
-    if wanted or gone:
-        facts = {"added": sorted(wanted), "removed": sorted(gone)}
-        timeline.append(order=order, kind=_kind(by), code="tags_set", facts=facts, by=by, at=at)
+    gone = {name.strip() for name in remove} & _tags_of(order)
+    _put_on(order, add=_names(add), remove=gone, by=by, at=at)
     return order
+
+
+@retry_on_conflict
+@transaction.atomic
+def tag_many(*, order_ids: Iterable[int], add: Iterable[str], by: User | None, at: datetime) -> list[Outcome]:
+    """Put tags on many orders; those that have all of them already are skipped."""
+    wanted = _names(add)
+
+    def act(order: Order) -> object:
+        return None if _put_on(order, add=wanted, by=by, at=at) else _("It has this tag already.")
+
+    return each(order_ids=order_ids, act=act)
+
+
+def _put_on(order: Order, *, add: Set[str], remove: Set[str] = frozenset(), by: User | None, at: datetime) -> bool:
+    """Whether that changed anything."""
+    wanted = add - _tags_of(order)
+    order.tags.add(*(Tag.objects.get_or_create(name=name)[0] for name in sorted(wanted)))
+    order.tags.remove(*Tag.objects.filter(name__in=remove))
+    if wanted or remove:
+        facts = {"added": sorted(wanted), "removed": sorted(remove)}
+        timeline.append(order=order, kind=_kind(by), code="tags_set", facts=facts, by=by, at=at)
+    return bool(wanted or remove)
+
+
+def _tags_of(order: Order) -> set[str]:
+    return set(order.tags.values_list("name", flat=True))
+
+
+def _names(given: Iterable[str]) -> set[str]:
+    return {name.strip()[:TAG_LENGTH] for name in given} - {""}
 
 
 def _checked(text: str) -> str:

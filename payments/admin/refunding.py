@@ -201,6 +201,8 @@ class _Refunding(ObjectAction[Any]):
 class RefundOrder(_Refunding):
     """On an order; asked for every row of a list, so nothing here queries before the form is opened."""
 
+    beside = True
+
     def applies(self, row: Order) -> bool:
         return row.paid_fen > 0
 

@@ -126,14 +126,37 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!quantity.value) quantity.value = "1";
   });
 
-  // `g` then `o` for orders, and so on; `/` is the theme's search.
+  on("click", "[data-print]", () => window.print());
+
+  // Keys: `g` then `o` for orders, and so on; `j`, `k`, `x` and Enter work on the rows of a list; `/` is the theme's.
   const pages = { h: "/admin/", o: "/orders/order/", c: "/customers/customer/", p: "/payments/payment/" };
+  const rows = () => [...document.querySelectorAll("#result_list > tbody > tr, #result_list tbody:not([x-show]) > tr")];
+  const here = () => document.querySelector("#result_list tr.bo-here");
+  const moveBy = (step) => {
+    const all = rows();
+    const from = all.indexOf(here());
+    const to = all[from < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(from + step, 0), all.length - 1)];
+    here()?.classList.remove("bo-here");
+    to?.classList.add("bo-here");
+    to?.scrollIntoView({ block: "nearest" });
+  };
+  const acts = {
+    j: () => moveBy(1),
+    k: () => moveBy(-1),
+    x: () => here()?.querySelector("input.action-select")?.click(),
+    Enter: () => here()?.querySelector("th a[href], td a[href*='/change/']")?.click(),
+    "?": () => document.querySelector("dialog.bo-keys")?.showModal(),
+  };
   let pressed = "";
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    const busy = "input:not([type=checkbox]), textarea, select, dialog[open]";
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(busy)) return;
+    if (event.key === "Enter" && event.target.closest("a, button, [role=button]")) return;
     const page = pressed === "g" && pages[event.key];
     const link = page && document.querySelector(`#nav-sidebar-apps a[href$="${page}"]`);
+    const wasChord = pressed === "g" && page;
     pressed = event.key;
     if (link) window.location = link.href;
+    if (!wasChord) acts[event.key]?.();
   });
 });

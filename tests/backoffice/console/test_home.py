@@ -30,6 +30,16 @@ class TestTheStartPage:
         assert "<b>2</b>" in page
         assert "2 late" in page
 
+    def test_counts_as_problems_what_the_list_behind_it_shows(self) -> None:
+        OrderFactory.create(category=Category.PROBLEM)
+        OrderFactory.create(total_fen=100, paid_fen=100, category=Category.PENDING_PAYMENT)
+        counters.recount_all(at=now())
+        desk = Desk("owner")
+
+        assert 'href="/admin/orders/order/?attention=yes"' in text(desk.get("/admin/"))
+        assert "<b>2</b>" in text(desk.get("/admin/"))
+        assert "2 rows" in text(desk.get("/admin/orders/order/?attention=yes"))
+
     def test_leads_to_what_went_wrong(self) -> None:
         raise_alert(kind="timer", subject="x", severity="warning", text="It failed.", at=now())
 

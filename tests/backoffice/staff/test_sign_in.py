@@ -94,6 +94,9 @@ class TestThePages:
 
         assert "Sign In" in text(client.get(SIGN_IN))
 
+    def test_call_the_first_field_by_what_belongs_there(self, client: Client) -> None:
+        assert '<label for="id_login">账号 / 用户名</label>' in text(client.get(SIGN_IN))
+
     def test_run_no_script_that_is_not_ours(self, client: Client) -> None:
         policy = client.get(SIGN_IN).headers["Content-Security-Policy"]
 

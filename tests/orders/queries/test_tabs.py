@@ -22,6 +22,17 @@ def test_tabs_are_counted_from_the_rows() -> None:
     assert (counts["pending_payment"], counts["closed"], counts["completed"]) == (1, 2, 0)
 
 
+def test_the_tabs_that_are_no_category_count_what_they_list() -> None:
+    OrderFactory.create(category="problem")
+    OrderFactory.create(total_fen=100, paid_fen=100, category="pending_payment")
+    OrderFactory.create(category="awaiting_fulfillment", fulfillment_status="partially_fulfilled")
+    OrderFactory.create(category="completed", aftersales_status="open")
+
+    counts = tab_counts()
+
+    assert (counts["attention"], counts["partly_shipped"], counts["in_aftersales"]) == (2, 1, 1)
+
+
 def test_an_order_that_moves_moves_the_counts(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:

@@ -52,6 +52,21 @@ class TestRequestClosing:
         with pytest.raises(OrderMovedOn):
             self.request(OrderFactory.create(category="closed"))
 
+    def test_of_many_asks_for_each_that_is_unpaid_and_tells_why_not_the_others(self) -> None:
+        unpaid, closed = OrderFactory.create(), OrderFactory.create(category="closed")
+        paid = OrderFactory.create(total_fen=9_900, paid_fen=9_900, category="awaiting_fulfillment")
+        ids, clerk = [paid.pk, closed.pk, unpaid.pk], UserFactory.create()
+
+        outcomes = orders.request_closings(order_ids=ids, reason="test", by=clerk, at=NOON)
+
+        assert [(it.order_id, it.result) for it in outcomes] == [
+            (unpaid.pk, "done"),
+            (closed.pk, "skipped"),
+            (paid.pk, "failed"),
+        ]
+        assert "￥99.00" in outcomes[2].why
+        assert count_published(OrderClosingRequested) == 1
+
 
 class TestClose:
     def test_closes_an_unpaid_order_with_its_reason(self) -> None:

@@ -30,7 +30,9 @@ class TestFlags:
     def test_of_many_change_only_those_that_differ(self, clerk: User) -> None:
         red, plain = OrderFactory.create(flag="red"), OrderFactory.create()
 
-        assert orders.set_flags(order_ids=[red.pk, plain.pk], flag="red", by=clerk, at=NOON) == 1
+        outcomes = orders.set_flags(order_ids=[red.pk, plain.pk], flag="red", by=clerk, at=NOON)
+
+        assert [(it.order_no, it.result) for it in outcomes] == [(red.order_no, "skipped"), (plain.order_no, "done")]
         assert not OrderEvent.objects.filter(order=red, code="flag_set").exists()
 
     def test_have_five_colours(self, clerk: User) -> None:
@@ -73,6 +75,20 @@ class TestTags:
 
         assert list(order.tags.values_list("name", flat=True)) == ["急"]
         assert OrderEvent.objects.filter(order=order, code="tags_set").count() == 2
+
+    def test_go_on_many_orders_at_once_and_not_twice_on_one(self, clerk: User) -> None:
+        urgent, plain = OrderFactory.create(), OrderFactory.create()
+        orders.tag(order_id=urgent.pk, add=["急"], by=clerk, at=NOON)
+
+        outcomes = orders.tag_many(order_ids=[plain.pk, urgent.pk, 0], add=["急"], by=clerk, at=NOON)
+
+        assert [(it.order_id, it.result) for it in outcomes] == [
+            (urgent.pk, "skipped"),
+            (plain.pk, "done"),
+            (0, "failed"),
+        ]
+        assert list(plain.tags.values_list("name", flat=True)) == ["急"]
+        assert OrderEvent.objects.filter(order=urgent, code="tags_set").count() == 1
 
 
 class TestTheTimeline:
