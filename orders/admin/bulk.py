@@ -28,7 +28,6 @@ from kernel.clock import now
 from kernel.errors import DomainError
 from kernel.models import User
 from kernel.once import new_once_key, use_once
-from kernel.trace import current_trace_id
 
 from .. import services
 from ..models import Order
@@ -210,8 +209,6 @@ def asked(
     action: BulkAction,
     selection: Selection,
     form: forms.Form | None = None,
-    *,
-    problem: str = "",
 ) -> HttpResponse:
     """The page between the list and the deed."""
     count = len(selection.ids)
@@ -226,10 +223,8 @@ def asked(
         "heading": ngettext("%(count)d order is selected", "%(count)d orders are selected", count) % {"count": count},
         "target": reverse(f"admin:{_url_name(action)}"),
         "once_key": new_once_key(),
-        "problem": problem,
-        "trace_id": current_trace_id() if problem else "",
     }
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem or form else HTTPStatus.OK
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form else HTTPStatus.OK
     return TemplateResponse(request, "backoffice/orders/bulk.html", context, status=status)
 
 
@@ -247,7 +242,8 @@ def _submitted(admin: Admin, request: HttpRequest, action: BulkAction) -> HttpRe
     try:
         outcomes = _done(action, deed, key=request.POST.get(ONCE, ""))
     except DomainError as refused:
-        return asked(admin, request, action, selection, form, problem=str(refused))
+        form.add_error(None, str(refused))
+        return asked(admin, request, action, selection, form)
     return _told(admin, request, action, selection, outcomes)
 
 
