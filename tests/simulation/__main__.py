@@ -82,6 +82,8 @@ def run(wanted: argparse.Namespace) -> int:
                 if verdict.complaints:
                     failed.append(seed)
                     report(seed, verdict.story, verdict.complaints, wanted)
+                    if wanted.without:
+                        break  # one is proof enough
         print(f"{played} seeds in {time.monotonic() - started:.0f} s, {len(failed)} failed {failed or ''}", flush=True)
         return 1 if failed else 0
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 from kernel.clock import now
 from payments.models import Payment
-from sandbox import faults
+from sandbox import faults, notices
 from sandbox.gateways import KNOWN
 
 from .acts import act_at_gateway, new_order, step
 from .calm import next_moment, unfinished
-from .oracle import judge
+from .oracle import CONSOLE, judge
 from .stage import SANDBOX_URL, Stage
 from .world import World
 
@@ -56,6 +56,7 @@ def calm_down(world: World) -> None:
     world.silent, world.redis_is_up = 0, True
     faults.switch_off(world.sandbox.box)
     _unstick(world)
+    _tell_of_the_console(world)
     for _hop in range(HOPS):
         world.turn()
         if not unfinished(world) or (due := next_moment(world)) is None:
@@ -74,6 +75,15 @@ def _unstick(world: World) -> None:
             wishes = {"out_request_no": it["out_request_no"], "amount_fen": it["amount_fen"]}
             status = act_at_gateway(world, payment, "settle" if gateway == "wechatpay" else "refund", **wishes)
             world.tell(f"a refund of attempt {payment.pk} goes on: {status}")
+
+
+def _tell_of_the_console(world: World) -> None:
+    """Of a refund made there only its news and, days later, a statement tell: lost news are sent again."""
+    lost = "SELECT id FROM notification WHERE state IN (?, ?) AND fields LIKE ? ORDER BY id"
+    box = world.sandbox.box
+    for row in box.store.all(lost, notices.DROPPED, notices.GIVEN_UP, f"%{CONSOLE}%"):
+        notices.resend(box, row["id"])
+        world.tell(f"lost news of a refund at a console is told again: notification {row['id']}")
 
 
 def _refunds_at(world: World, payment: Payment) -> list[dict[str, object]]:
