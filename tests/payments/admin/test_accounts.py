@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 
 from backoffice.staff.matrix import Role
+from customers.models import CustomerType
 from kernel.models import AuditEntry
 from payments import services
 from payments.gateways import GATEWAYS, CheckResult, CheckStatus
@@ -204,3 +205,29 @@ class TestTheList:
 
 def test_every_gateway_can_be_set_up(owner: Client) -> None:
     assert [code for code in GATEWAYS if owner.get(address(ADD), {"gateway": code}).status_code != 200] == []
+
+
+class TestLimits:
+    def test_are_set_on_the_page_of_the_account_and_shown_again(self, owner: Client, account: GatewayAccount) -> None:
+        CustomerType.objects.get_or_create(code="company", defaults={"name": "企业"})
+        url = address("payments_gatewayaccount_limits", account.pk)
+        typed = {"min_fen": "1", "max_fen": "5000.00", "customer_types": ["company"], "order_types": "deposit，resale"}
+
+        assert url in owner.get(address(CHANGE, account.pk)).content.decode()
+        submit(owner, url, **typed)
+
+        account.refresh_from_db()
+        assert (account.min_fen, account.max_fen) == (100, 500_000)
+        assert (account.customer_types, account.order_types) == (["company"], ["deposit", "resale"])
+        shown = owner.get(url).content.decode()
+        assert 'value="5000.00"' in shown
+        assert "deposit, resale" in shown
+
+    def test_that_cross_are_refused_with_words(self, owner: Client, account: GatewayAccount) -> None:
+        url = address("payments_gatewayaccount_limits", account.pk)
+
+        told = text_of(submit(owner, url, min_fen="2", max_fen="1"))
+
+        assert "must not be below" in told
+        account.refresh_from_db()
+        assert account.min_fen is None
