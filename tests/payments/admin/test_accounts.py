@@ -211,7 +211,12 @@ class TestLimits:
     def test_are_set_on_the_page_of_the_account_and_shown_again(self, owner: Client, account: GatewayAccount) -> None:
         CustomerType.objects.get_or_create(code="company", defaults={"name": "企业"})
         url = address("payments_gatewayaccount_limits", account.pk)
-        typed = {"min_fen": "1", "max_fen": "5000.00", "customer_types": ["company"], "order_types": "deposit，resale"}
+        typed: dict[str, Any] = {
+            "min_fen": "1",
+            "max_fen": "5000.00",
+            "customer_types": ["company"],
+            "order_types": "deposit，resale",
+        }
 
         assert url in owner.get(address(CHANGE, account.pk)).content.decode()
         submit(owner, url, **typed)
