@@ -165,6 +165,7 @@ class TestUpkeep:
             "kernel.deliver_messages",
             "kernel.recount",
             "kernel.prune",
+            "kernel.prune_job_files",
             "kernel.run_jobs",
         }
 

@@ -37,7 +37,7 @@ class TestTheList:
 
         page = text(Desk("owner").get(LIST, {"q": "C77700010" if term.startswith("C") else term}))
 
-        assert "1 rows" in page
+        assert "1 row" in page
 
 
 class TestThePage:
