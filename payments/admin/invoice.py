@@ -17,8 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kernel import counters
-from kernel.admin import Panel, actor, badge, copyable, fen, moment
-from kernel.cells import Tone
+from kernel.admin import Panel, actor, copyable, fen, moment
 from kernel.clock import local, now
 from kernel.errors import DomainError
 from kernel.phones import mask_phone
@@ -31,22 +30,13 @@ from . import looks
 from .base import FactsAdmin
 from .counts import GROUP
 from .invoice_actions import CHANGE, Cancel, ChangeTitle, Fail, SendAgain, SetTax, UploadFiles
+from .invoice_card import invoice_badge, of_order_view
 from .invoice_forms import ExportForm, UploadForm, uploads_of
 from .parts import InParts, Part, PartFilter, everything, with_status
 
 Status = InvoiceRequest.Status
 VIEW = "payments.view_invoicerequest"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-LOOKS: dict[str, tuple[str, Tone]] = {
-    Status.REQUESTED: ("○", "warning"),
-    Status.ISSUING: ("◔", "info"),
-    Status.ISSUED: ("●", "good"),
-    Status.SENT: ("✓", "good"),
-    Status.FAILED: ("✕", "bad"),
-    Status.RED_PENDING: ("!", "bad"),
-    Status.RED_ISSUED: ("↩", "neutral"),
-    Status.CANCELED: ("–", "neutral"),
-}
 PARTS = (
     Part(
         code="",
@@ -67,11 +57,6 @@ PARTS = (
     Part(code="failed", title=gettext_lazy("Invoices failed"), narrow=with_status(Status.FAILED)),
     Part(code="all", title=gettext_lazy("All"), narrow=everything),
 )
-
-
-def invoice_badge(row: InvoiceRequest) -> SafeString:
-    glyph, tone = LOOKS[row.status]
-    return badge(row.get_status_display(), glyph=glyph, tone=tone, title=row.reason)
 
 
 def lines_panel(request: HttpRequest, row: InvoiceRequest) -> dict[str, object]:
@@ -141,6 +126,7 @@ class InvoiceRequestAdmin(InParts, FactsAdmin[InvoiceRequest]):
             path("upload/", site(self.upload_view), name="payments_invoicerequest_take"),
             path("export/", site(self.export_view), name="payments_invoicerequest_export"),
             path("file/<int:file_id>/", site(self.file_view), name="payments_invoicerequest_file"),
+            path("of-order/<int:order_id>/", site(of_order_view), name="payments_invoices_of_order"),
             *super().get_urls(),
         ]
 

@@ -10,20 +10,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kernel import counters
-from kernel.admin import Deed, ObjectAction, Panel, actor, contribute
+from kernel.admin import Deed, ObjectAction, Panel, contribute
 from kernel.clock import now
 from kernel.shop import shop
 from orders.admin import OrderAdmin
 from orders.models import Order
 
 from .. import services
-from ..models import InvoiceRequest
 from .counts import GROUP
-from .invoice import invoice_badge
 from .invoice_forms import TitleForm, typed_before
 from .links import drawn, reach
 from .looks import order_address
@@ -125,14 +124,10 @@ class ShowReceipt(ObjectAction[Order]):
 
 
 def card(request: HttpRequest, order: Order) -> dict[str, object] | None:
-    """Nothing until money came: then there is a receipt at least."""
+    """Nothing until money came: then there is a receipt at least. What is in it comes behind the page."""
     if order.paid_fen <= 0:
         return None
-    rows = InvoiceRequest.objects.filter(order=order).order_by("-pk")
-    return {
-        "rows": [(row, invoice_badge(row)) for row in rows],
-        "may_see_receipt": actor(request).has_perm("payments.view_payment"),
-    }
+    return {"later": reverse("admin:payments_invoices_of_order", args=(order.pk,))}
 
 
 contribute(
