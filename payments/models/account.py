@@ -66,7 +66,7 @@ class Credential(SealedRow):
     class Meta:
         verbose_name = _("credential")
         verbose_name_plural = _("credentials")
-        permissions = (("retire_credential", "Can retire keys of payment accounts"),)
+        permissions = (("retire_credential", _("Can retire keys of payment accounts")),)
 
     def __str__(self) -> str:
         return f"{self.kind} …{self.tail}" if self.tail else self.kind

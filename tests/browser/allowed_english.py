@@ -20,6 +20,7 @@ NAMES = {
     "EMS": "a carrier's name",
     "ID": "the trade's own word, in Alipay's names of settings",
     "APPID": "Alipay's name of a setting",
+    "JSAPI": "WeChat Pay's name of paying inside its own app",
     "PID": "Alipay's name of a setting",
     "RSA": "an algorithm's name",
     "CSV": "a file format's name",
@@ -53,6 +54,7 @@ CELLS = {
 SHAPES = (
     (re.compile(r"^scrollable content$"), "the theme's scroll bar says this to screen readers, from its own script"),
     (re.compile(r"^(?:Payment order|payment_order|orders)$"), "a workflow's English name, code and owner, on its page"),
+    (re.compile(r"(?<=例如 )payment_order\b"), "code of an order type, as it is to be typed"),
     (re.compile(r"\b[0-9A-Fa-f]{16,64}\b"), "trace ids and fingerprints"),
     (re.compile(r"…\S{4}(?!\S)"), "the last four characters of a key"),
     (re.compile(r"\b(?:payment|refund):\S+"), "a notification's own key, by which it is known again"),

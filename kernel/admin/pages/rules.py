@@ -129,6 +129,7 @@ class ConditionInline(BackofficeInline):
     fields = ("field", "op", "value")
     extra = 1
     can_delete = True
+    hide_title = True
 
     def get_formset(self, request: HttpRequest, obj: Rule | None = None, **options: Any) -> type[BaseInlineFormSet]:  # type: ignore[type-arg]
         formset = super().get_formset(request, obj, **options)
@@ -144,6 +145,7 @@ class ActionInline(BackofficeInline):
     fields = ("action", "value")
     extra = 1
     can_delete = True
+    hide_title = True
 
     def get_formset(self, request: HttpRequest, obj: Rule | None = None, **options: Any) -> type[BaseInlineFormSet]:  # type: ignore[type-arg]
         formset = super().get_formset(request, obj, **options)
