@@ -221,7 +221,7 @@ CELERY_BEAT_SCHEDULE = {  # one ring for all: which timer is due, the rows know
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "backoffice.caching.PatientRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "backoffice",
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},

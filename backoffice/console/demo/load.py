@@ -29,6 +29,7 @@ from .plan import Fate, PlannedOrder, planned_orders
 KIND = "demo.load"
 SOURCE = "demo"
 CARRIERS = ("SF", "ZTO", "YTO", "STO", "YD", "JTSD")
+MOVES = {Fate.DELIVERED: "deliver", Fate.ON_HOLD: "hold", Fate.PROBLEM: "problem_awaiting_shipment"}
 PAID = frozenset(Fate) - {Fate.UNPAID, Fate.TIMED_OUT, Fate.CANCELED}
 
 
@@ -150,10 +151,16 @@ def _play_paid(stage: Stage, planned: PlannedOrder, order: Order, *, number: int
         _refund(stage, planned, payment, at=min(paid_at + timedelta(hours=20), until))
     elif planned.fate is Fate.PARTLY_SHIPPED:
         _ship_one(stage, order, number=number, at=min(paid_at + timedelta(hours=5), until))
-    elif planned.fate in (Fate.SHIPPED, Fate.COMPLETED):
+    elif planned.fate in (Fate.SHIPPED, Fate.DELIVERED, Fate.COMPLETED):
         _ship(stage, order, number=number, at=min(paid_at + timedelta(hours=4 + number % 30), until))
+    if (move := MOVES.get(planned.fate)) is not None:
+        _move(stage, order, move, at=min(paid_at + timedelta(days=2), until))
     if planned.fate is Fate.COMPLETED:
         orders.complete(order_id=order.pk, by=stage.staff, at=min(paid_at + timedelta(days=6), until))
+
+
+def _move(stage: Stage, order: Order, transition: str, *, at: datetime) -> None:
+    orders.move(order_id=order.pk, transition_code=transition, expected_version=None, by=stage.staff, at=at)
 
 
 def _pay(stage: Stage, order: Order, *, at: datetime) -> Payment:

@@ -18,7 +18,10 @@ class Fate(StrEnum):
     PAID = "paid"
     PARTLY_SHIPPED = "partly_shipped"
     SHIPPED = "shipped"
+    DELIVERED = "delivered"
     COMPLETED = "completed"
+    ON_HOLD = "on_hold"
+    PROBLEM = "problem"
     TIMED_OUT = "timed_out"
     CANCELED = "canceled"
     REFUNDED = "refunded"
@@ -34,12 +37,17 @@ RECENT = {
     Fate.PAID: 34,
     Fate.PARTLY_SHIPPED: 16,
     Fate.SHIPPED: 38,
+    Fate.DELIVERED: 10,
+    Fate.ON_HOLD: 6,
+    Fate.PROBLEM: 6,
     Fate.TIMED_OUT: 12,
     Fate.CANCELED: 4,
     Fate.REFUNDED: 2,
     Fate.PARTLY_REFUNDED: 2,
 }
 OLD = {Fate.COMPLETED: 76, Fate.TIMED_OUT: 11, Fate.CANCELED: 3, Fate.REFUNDED: 5, Fate.PARTLY_REFUNDED: 5}
+BANDS = {"fresh": FRESH, "recent": RECENT, "old": OLD}
+RECENT_MINUTES = 8 * 1440
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +85,9 @@ def planned_orders(*, seed: int, orders: int, days: int, at: datetime) -> Iterat
     ages = [dice.randrange(2, FRESH_MINUTES) for _ in range(fresh)]
     ages += [_age_minutes(dice, days=days) for _ in range(orders - fresh)]
     ages.sort(reverse=True)
+    owed = {band: list(fates) for band, fates in BANDS.items()}  # each fate of an age once, then by weight
     for minutes in ages:
-        fate = _fate(dice, minutes=minutes)
+        fate = _fate(dice, minutes=minutes, owed=owed)
         yield _order(dice, people=people, placed_at=at - timedelta(minutes=minutes), fate=fate)
 
 
@@ -87,13 +96,16 @@ def _age_minutes(dice: Random, *, days: int) -> int:
     return FRESH_MINUTES + int(days * 1440 * dice.random() ** 1.15)
 
 
-def _fate(dice: Random, *, minutes: int) -> Fate:
+def _fate(dice: Random, *, minutes: int, owed: dict[str, list[Fate]]) -> Fate:
     if minutes < FRESH_MINUTES:
-        table = FRESH
-    elif minutes < 8 * 1440:
-        table = RECENT
+        band = "fresh"
+    elif minutes < RECENT_MINUTES:
+        band = "recent"
     else:
-        table = OLD
+        band = "old"
+    if owed[band]:
+        return owed[band].pop(0)
+    table = BANDS[band]
     return dice.choices(list(table), weights=list(table.values()))[0]
 
 
