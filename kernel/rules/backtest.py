@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from kernel.models import Rule
 
 from .registry import RuleEvent, action_of, event_of
-from .running import matches
+from .running import conditions_of
 
 MOST = 20_000  # events looked at
 SHOWN = 50
@@ -38,7 +38,11 @@ class BackTest:
 
 
 def back_test(*, rule_id: int, days: int, at: datetime) -> BackTest:
-    """Try a rule, switched on or not, on the events of the past days, newest first."""
+    """
+    Try a rule, switched on or not, on the events of the past days, newest first.
+
+    :raises WrongValue: if one of its conditions cannot be read any more
+    """
     rule = Rule.objects.get(pk=rule_id)
     found, kind = BackTest(days=days), event_of(rule.event)
     found.deeds = [_say(row.action, row.value) for row in rule.actions.order_by("position", "pk")]
@@ -48,6 +52,7 @@ def back_test(*, rule_id: int, days: int, at: datetime) -> BackTest:
 
 
 def _look(rule: Rule, kind: RuleEvent, found: BackTest, *, since: datetime, until: datetime) -> None:
+    holds = conditions_of(rule, kind)
     for told in kind.past(since=since, until=until):
         if found.considered >= MOST:
             found.is_cut = True
@@ -56,7 +61,7 @@ def _look(rule: Rule, kind: RuleEvent, found: BackTest, *, since: datetime, unti
         if occasion is None:
             continue
         found.considered += 1
-        if matches(rule, kind, occasion):
+        if holds(occasion.facts):
             found.matched += 1
             if len(found.samples) < SHOWN:
                 found.samples.append(Sample(occasion.subject, occasion.order_no))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +14,7 @@ from kernel.workflow import OPERATORS
 
 from .registry import Field, Kind, RuleEvent
 
+Condition = Callable[[Mapping[str, object]], bool]
 CLOCK = re.compile(r"([01]?[0-9]|2[0-3])[:：]([0-5][0-9])")
 ORDERED = frozenset({Kind.MONEY, Kind.NUMBER, Kind.TIME})
 SETS = frozenset({RuleCondition.Operator.IN, RuleCondition.Operator.NOT_IN})
@@ -39,19 +39,6 @@ HELP = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    label: str
-    sign: str
-    wanted: str
-    actual: object
-    holds: bool
-
-    @property
-    def text(self) -> str:
-        return f"{self.label} {self.sign} {self.wanted}"
-
-
 def parse(*, field: Field, op: str, given: str) -> object:
     """
     The value of a condition, typed as its fact is; a list where the operator asks for one.
@@ -66,18 +53,22 @@ def parse(*, field: Field, op: str, given: str) -> object:
     return _typed(field, given.strip())
 
 
-def judge(*, event: RuleEvent, conditions: Iterable[RuleCondition], facts: Mapping[str, object]) -> list[Verdict]:
-    """Each condition with whether it holds; one about a fact that is not there does not."""
-    return [_judge(event.field_of(row.field), row, facts) for row in conditions]
+def compiled(*, event: RuleEvent, conditions: Iterable[RuleCondition]) -> Condition:
+    """
+    Conditions read once, to be asked of any number of occasions: whether all of them hold for these facts.
+
+    :raises WrongValue: if one cannot be read any more, such as a choice that is gone
+    """
+    asked = [_compiled(event.field_of(row.field), row) for row in conditions]
+    return lambda facts: all(holds(facts) for holds in asked)
 
 
-def _judge(field: Field | None, row: RuleCondition, facts: Mapping[str, object]) -> Verdict:
-    sign = str(RuleCondition.Operator(row.op).label)
+def _compiled(field: Field | None, row: RuleCondition) -> Condition:
+    """A condition about a fact that is not there any more never holds."""
     if field is None:
-        return Verdict(row.field, sign, row.value, None, holds=False)
-    actual = facts.get(field.code)
-    holds = _holds(field, row.op, actual, parse(field=field, op=row.op, given=row.value))
-    return Verdict(str(field.label), sign, _shown(field, row), actual, holds)
+        return lambda facts: False
+    wanted = parse(field=field, op=row.op, given=row.value)
+    return lambda facts: _holds(field, row.op, facts.get(field.code), wanted)
 
 
 def _holds(field: Field, op: str, actual: object, wanted: object) -> bool:
@@ -122,9 +113,3 @@ def _chosen(field: Field, given: str) -> str:
             return code
     offered = ", ".join(str(label) for _code, label in field.choices())
     raise WrongValue(label=field.label, given=given, help=HELP[Kind.CHOICE] % {"choices": offered})
-
-
-def _shown(field: Field, row: RuleCondition) -> str:
-    labels = {code: str(label) for code, label in field.choices()}
-    parts = re.split(r"[,，、]", row.value) if row.op in SETS else [row.value]
-    return ", ".join(labels.get(part.strip(), part.strip()) for part in parts)

@@ -14,7 +14,7 @@ from kernel.errors import DomainError
 from kernel.events import Event, handles
 from kernel.models import Alert, Rule, RuleAction, RuleRun, User
 
-from .conditions import judge
+from .conditions import Condition, compiled
 from .registry import Occasion, RuleEvent, action_of, add_event
 
 log = logging.getLogger(__name__)
@@ -50,13 +50,26 @@ def consider(kind: RuleEvent, told: Event, *, at: datetime) -> None:
     if occasion is None:
         return
     for rule in rules:
-        if matches(rule, kind, occasion):
-            _run(rule, occasion, at=at)
+        _meet(rule, kind, occasion, at=at)
 
 
-def matches(rule: Rule, kind: RuleEvent, occasion: Occasion) -> bool:
-    conditions = rule.conditions.order_by("position", "pk")
-    return all(verdict.holds for verdict in judge(event=kind, conditions=conditions, facts=occasion.facts))
+def conditions_of(rule: Rule, kind: RuleEvent) -> Condition:
+    """
+    :raises WrongValue: if one of its conditions cannot be read any more
+    """
+    return compiled(event=kind, conditions=rule.conditions.order_by("position", "pk"))
+
+
+def _meet(rule: Rule, kind: RuleEvent, occasion: Occasion, *, at: datetime) -> None:
+    """A rule whose conditions cannot be read has failed: it is logged as such, and stops itself in time."""
+    try:
+        holds = conditions_of(rule, kind)
+    except DomainError as error:
+        if (run := _begin(rule, occasion, at=at)) is not None:
+            _fail(rule, run, error, at=at)
+        return
+    if holds(occasion.facts):
+        _run(rule, occasion, at=at)
 
 
 @transaction.atomic
@@ -72,10 +85,8 @@ def switch(*, rule_id: int, on: bool, by: User, at: datetime) -> Rule:
 
 
 def _run(rule: Rule, occasion: Occasion, *, at: datetime) -> None:
-    facts = {"subject": occasion.subject[:SUBJECT_LENGTH], "order_no": occasion.order_no, "ran_at": at}
-    with transaction.atomic():
-        run, is_new = RuleRun.objects.get_or_create(rule=rule, event_key=occasion.key, defaults=facts)
-    if not is_new:
+    run = _begin(rule, occasion, at=at)
+    if run is None:
         return
     try:
         with transaction.atomic():
@@ -87,6 +98,14 @@ def _run(rule: Rule, occasion: Occasion, *, at: datetime) -> None:
     else:
         Rule.objects.filter(pk=rule.pk).exclude(failures=0).update(failures=0)
         run.save(update_fields=["results"])
+
+
+def _begin(rule: Rule, occasion: Occasion, *, at: datetime) -> RuleRun | None:
+    """The record of a run; None if the rule has met this event before."""
+    facts = {"subject": occasion.subject[:SUBJECT_LENGTH], "order_no": occasion.order_no, "ran_at": at}
+    with transaction.atomic():
+        run, is_new = RuleRun.objects.get_or_create(rule=rule, event_key=occasion.key, defaults=facts)
+    return run if is_new else None
 
 
 def _do_all(rule: Rule, occasion: Occasion, *, at: datetime) -> list[str]:

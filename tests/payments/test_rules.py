@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from kernel.models import Alert, AuditEntry, Message, Rule, RuleAction, RuleCondition, RuleRun, ShopSettings
 from kernel.rules import ActionSpec, ConditionSpec, RuleSpec, back_test, ensure_rule, ensure_rules, events
@@ -185,6 +187,16 @@ class TestRunning:
         assert RuleRun.objects.get(state="failed").error
         assert labels(payment.order) == ["自动"]
 
+    def test_one_whose_condition_cannot_be_read_any_more_is_logged_and_the_next_one_runs(self) -> None:
+        rule(("customer_type", "eq", "a type that is gone"), do=("flag", "red"))
+        rule(do=("label", "自动"))
+
+        payment = paid_payment()
+        drain()
+
+        assert "a type that is gone" in RuleRun.objects.get(state="failed").error
+        assert labels(payment.order) == ["自动"]
+
     def test_one_that_fails_leaves_nothing_half_done(self) -> None:
         made = rule(do=("label", "自动"))
         RuleAction.objects.create(rule=made, position=1, action="move", value="deliver")
@@ -242,6 +254,18 @@ class TestBackTest:
         assert {it.order_no for it in found.samples} == {it.order.order_no for it in payments[1:]}
         assert ["大单" in deed for deed in found.deeds] == [True]
         assert (RuleRun.objects.count(), labels(payments[1].order)) == (0, [])
+
+    def test_reads_the_conditions_once_however_many_events(self) -> None:
+        made = rule(("customer_type", "in", "individual, company"), do=("label", "大单"))
+        counted = []
+        for _ in range(2):
+            paid_payment()
+            Payment.objects.update(paid_at=NOON - timedelta(days=3))
+            with CaptureQueriesContext(connection) as asked:
+                back_test(rule_id=made.pk, days=30, at=NOON)
+            counted.append(sum("customertype" in it["sql"] and "WHERE" not in it["sql"] for it in asked))
+
+        assert counted[0] == counted[1] > 0
 
     def test_looks_no_further_back_than_asked(self) -> None:
         paid_payment()
