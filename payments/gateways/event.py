@@ -72,6 +72,18 @@ class GatewayEvent:
         make_storable(self, *TEXTS)
 
 
+def not_sent(*, kind: EventKind, payment_no: str, words: str, refund_no: str = "") -> GatewayEvent:
+    """What a gateway would refuse is not sent: nothing came of it, so it failed for certain."""
+    return GatewayEvent(
+        kind=kind,
+        payment_no=payment_no,
+        refund_no=refund_no,
+        outcome=Outcome.FAILED,
+        code="local.not_sent",
+        message=words,
+    )
+
+
 def fact_key(*facts: object) -> str:
     """The event key of a fact, never wider than `KEY_LENGTH`. Its parts are what is told, not how it came."""
     key = ":".join(str(fact) for fact in facts)

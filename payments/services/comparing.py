@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from kernel.clock import business_day, day_bounds
 
@@ -20,6 +20,7 @@ CHUNK = 1_000
 NEAR_MIDNIGHT = timedelta(hours=2)  # gateways close their books at 23:00 at the earliest
 PPM = 1_000_000
 Kind = Discrepancy.Kind
+Waits = Callable[[datetime], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,8 @@ class Moved:
 def compare(statement: Statement, ours: Ours) -> Iterator[Finding]:
     """Every difference of a day, once; memory stays flat however long the statement is."""
     again = _repeated(statement)
-    for chunk in _in_chunks(StatementLine.objects.filter(statement=statement).order_by("line_no")):
+    lines = statement.lines.order_by("line_no").iterator(chunk_size=CHUNK)
+    while chunk := list(islice(lines, CHUNK)):
         first = [line for line in chunk if line.line_no not in again]
         yield from (_twice(line) for line in chunk if line.line_no in again)
         yield from _payments_of_chunk(statement, [line for line in first if line.movement == Movement.PAYMENT])
@@ -87,25 +89,20 @@ def compare(statement: Statement, ours: Ours) -> Iterator[Finding]:
     yield from _only_ours(statement, ours)
 
 
-def _in_chunks(lines: QuerySet[StatementLine]) -> Iterator[list[StatementLine]]:
-    chunk: list[StatementLine] = []
-    for line in lines.iterator(chunk_size=CHUNK):
-        chunk.append(line)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
 def _repeated(statement: Statement) -> set[int]:
     """Numbers of the lines that say what an earlier line has said."""
     columns = ("movement", "gateway_trade_no", "refund_no", "gateway_refund_no")
-    groups = statement.lines.order_by().values(*columns).annotate(n=Count("pk"), first=Min("line_no")).filter(n__gt=1)
+    groups = statement.lines.order_by().values(*columns).annotate(n=Count("pk")).filter(n__gt=1)
+    trades = {group["gateway_trade_no"] for group in groups}
+    said: set[tuple[str, ...]] = set()
     found: set[int] = set()
-    for group in groups:
-        same = statement.lines.filter(**{column: group[column] for column in columns}, line_no__gt=group["first"])
-        found.update(same.values_list("line_no", flat=True))
+    if not trades:
+        return found
+    lines = statement.lines.filter(gateway_trade_no__in=trades).order_by("line_no")
+    for line_no, *facts in lines.values_list("line_no", *columns):
+        if tuple(facts) in said:
+            found.add(line_no)
+        said.add(tuple(facts))
     return found
 
 
@@ -205,25 +202,16 @@ def _refunds_of(account_id: int) -> QuerySet[Refund]:
 
 
 def _only_ours(statement: Statement, ours: Ours) -> Iterator[Finding]:
-    for chunk in _movements(_paid(statement), _suspended(statement)):
+    paid, refunded = chain(_paid(statement), _suspended(statement)), _refunded(statement)
+    waits = _waits(statement)
+    while chunk := list(islice(paid, CHUNK)):
         ours.payments += len(chunk)
         ours.payments_fen += sum(it.amount_fen for it in chunk)
-        yield from _unmatched(statement, Movement.PAYMENT, chunk)
-    for chunk in _movements(_refunded(statement)):
+        yield from _unmatched(statement, Movement.PAYMENT, chunk, waits)
+    while chunk := list(islice(refunded, CHUNK)):
         ours.refunds += len(chunk)
         ours.refunds_fen += sum(it.amount_fen for it in chunk)
-        yield from _unmatched(statement, Movement.REFUND, chunk)
-
-
-def _movements(*sources: Iterator[Moved]) -> Iterator[list[Moved]]:
-    chunk: list[Moved] = []
-    for moved in chain(*sources):
-        chunk.append(moved)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+        yield from _unmatched(statement, Movement.REFUND, chunk, waits)
 
 
 def _paid(statement: Statement) -> Iterator[Moved]:
@@ -274,14 +262,14 @@ def _refunded(statement: Statement) -> Iterator[Moved]:
         )
 
 
-def _unmatched(statement: Statement, movement: Movement, chunk: list[Moved]) -> Iterator[Finding]:
+def _unmatched(statement: Statement, movement: Movement, chunk: list[Moved], waits: Waits) -> Iterator[Finding]:
     told = _told(statement, movement, [alias for it in chunk for alias in it.aliases])
     for it in chunk:
         days = {day for alias in it.aliases for day in told.get(alias, ())}
         if statement.day in days:
             continue
         yield Finding(
-            kind=Kind.CUTOFF if days or _may_be_beside(statement, it.at) else Kind.MISSING_GATEWAY,
+            kind=Kind.CUTOFF if days or waits(it.at) else Kind.MISSING_GATEWAY,
             movement=movement,
             number=it.number,
             payment_no=it.payment_no,
@@ -311,15 +299,16 @@ def _told(statement: Statement, movement: Movement, numbers: list[str]) -> dict[
     return days
 
 
-def _may_be_beside(statement: Statement, at: datetime) -> bool:
-    """Close to midnight, and the statement of the day beside is not here yet."""
+def _waits(statement: Statement) -> Waits:
+    """Whether a moment is so close to midnight that the statement of the day beside may tell, which is not here yet."""
     start, end = day_bounds(statement.day)
-    if end - at <= NEAR_MIDNIGHT:
-        beside = business_day(end)
-    elif at - start <= NEAR_MIDNIGHT:
-        beside = statement.day - timedelta(days=1)
-    else:
-        return False
-    return not Statement.objects.filter(
-        account=statement.account_id, day=beside, state__in=(Statement.State.FETCHED, Statement.State.EMPTY)
-    ).exists()
+    before, after = statement.day - timedelta(days=1), business_day(end)
+    here = set(
+        Statement.objects.filter(
+            account=statement.account_id,
+            day__in=(before, after),
+            state__in=(Statement.State.FETCHED, Statement.State.EMPTY),
+        ).values_list("day", flat=True)
+    )
+    early, late = before not in here, after not in here
+    return lambda at: (late and end - at <= NEAR_MIDNIGHT) or (early and at - start <= NEAR_MIDNIGHT)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy, ngettext
 
 from kernel import alerts, audit
+from kernel.bulk import fast_insert
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
 from kernel.models import Alert, User
@@ -203,6 +204,7 @@ def _ask_refund(row: Discrepancy, *, at: datetime) -> str:
 def _keep(statement: Statement, findings: Iterable[Finding], *, at: datetime) -> set[str]:
     """:return: the keys of all that differs"""
     known = {row.key: row for row in Discrepancy.objects.filter(statement=statement)}
+    fresh: dict[str, Discrepancy] = {}
     found: set[str] = set()
     for finding in findings:
         found.add(finding.key)
@@ -210,8 +212,11 @@ def _keep(statement: Statement, findings: Iterable[Finding], *, at: datetime) ->
         if row.pk and row.resolved_at is not None and row.resolution not in BY_ITSELF:
             continue  # a person has looked at it
         _fill(row, finding, at=at)
-        row.save()
-        known[finding.key] = row
+        if row.pk:
+            row.save()
+        else:
+            fresh[finding.key] = row
+    fast_insert(list(fresh.values()))
     return found
 
 

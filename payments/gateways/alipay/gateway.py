@@ -14,7 +14,7 @@ from ..account import AccountConfig
 from ..base import Ack, Clock, FetchedKey, Gateway, InboundRequest, Meter, no_meter
 from ..calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from ..checks import CheckResult
-from ..event import EventKind, GatewayEvent, Outcome
+from ..event import EventKind, GatewayEvent, Outcome, not_sent
 from ..statement import StatementFile, StatementLine, StatementRequest
 from ..transport import FileSource, Transport
 from .account import (
@@ -83,8 +83,8 @@ class AlipayGateway(Gateway):
 
     def create(self, *, request: CreateRequest) -> tuple[GatewayEvent, NextAction]:
         problem = self._misfit(request)
-        if problem is not None:
-            return problem, NextAction()
+        if problem:
+            return not_sent(kind=EventKind.PAYMENT, payment_no=request.payment_no, words=problem), NextAction()
         if request.method in BROWSER_METHODS:
             return self._send_browser(request)
         answer = self.client.call(
@@ -142,26 +142,18 @@ class AlipayGateway(Gateway):
             return []
         return download_certificate(client=self.client, account=self.account, serial=wanted, at=self.clock())
 
-    def _misfit(self, request: CreateRequest) -> GatewayEvent | None:
+    def _misfit(self, request: CreateRequest) -> str:
         """What Alipay would refuse is not sent: no payment came of it, so it failed for certain."""
-        limits, words = self.capabilities, ""
+        limits = self.capabilities
         if request.method not in limits.methods:
-            words = _("Alipay has no payment method “%(method)s”.") % {"method": request.method}
-        elif not limits.min_fen <= request.amount_fen <= limits.max_fen:
-            words = _("Alipay takes between 0.01 and 100,000,000.00 yuan at a time.")
-        elif limits.number.fullmatch(request.payment_no) is None:
-            words = _("Alipay takes numbers of letters and digits only, 64 at most.")
-        elif request.expires_at <= self.clock():
-            words = _("The time to pay is over.")
-        if not words:
-            return None
-        return GatewayEvent(
-            kind=EventKind.PAYMENT,
-            payment_no=request.payment_no,
-            outcome=Outcome.FAILED,
-            code="local.not_sent",
-            message=words,
-        )
+            return _("Alipay has no payment method “%(method)s”.") % {"method": request.method}
+        if not limits.min_fen <= request.amount_fen <= limits.max_fen:
+            return _("Alipay takes between 0.01 and 100,000,000.00 yuan at a time.")
+        if limits.number.fullmatch(request.payment_no) is None:
+            return _("Alipay takes numbers of letters and digits only, 64 at most.")
+        if request.expires_at <= self.clock():
+            return _("The time to pay is over.")
+        return ""
 
     def _send_browser(self, request: CreateRequest) -> tuple[GatewayEvent, NextAction]:
         """Nothing is asked of Alipay yet: it learns of the payment when the customer's browser arrives."""

@@ -14,7 +14,7 @@ from ..account import AccountConfig
 from ..base import Ack, Clock, Gateway, InboundRequest, Meter, no_meter
 from ..calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from ..checks import CheckResult
-from ..event import EventKind, GatewayEvent, Outcome
+from ..event import EventKind, GatewayEvent, Outcome, not_sent
 from ..statement import StatementFile, StatementLine, StatementRequest
 from ..transport import Transport
 from . import fields
@@ -75,8 +75,8 @@ class UnionpayGateway(Gateway):
 
     def create(self, *, request: CreateRequest) -> tuple[GatewayEvent, NextAction]:
         problem = self._misfit(request)
-        if problem is not None:
-            return problem, NextAction()
+        if problem:
+            return not_sent(kind=EventKind.PAYMENT, payment_no=request.payment_no, words=problem), NextAction()
         if request.method in CHANNELS:
             return self._send_browser(request)
         answer = self.client.call(family=BACK, content=code_content(request))
@@ -115,13 +115,8 @@ class UnionpayGateway(Gateway):
     def refund(self, *, request: RefundRequest) -> GatewayEvent:
         words = self._unfit_refund(request)
         if words:
-            return GatewayEvent(
-                kind=EventKind.REFUND,
-                payment_no=request.payment_no,
-                refund_no=request.refund_no,
-                outcome=Outcome.FAILED,
-                code="local.not_sent",
-                message=words,
+            return not_sent(
+                kind=EventKind.REFUND, payment_no=request.payment_no, refund_no=request.refund_no, words=words
             )
         undo = self.account.same_day == fields.UNDO and is_undo(request)
         answer = self.client.call(family=BACK, content=refund_content(request, undo=undo))
@@ -152,26 +147,18 @@ class UnionpayGateway(Gateway):
     def read_statement(self, *, file: IO[bytes]) -> Iterator[StatementLine]:
         return read_lines(file=file, mer_id=self.account.mer_id, at=self.clock())
 
-    def _misfit(self, request: CreateRequest) -> GatewayEvent | None:
+    def _misfit(self, request: CreateRequest) -> str:
         """What UnionPay would refuse is not sent: no payment came of it, so it failed for certain."""
-        limits, words = self.capabilities, ""
+        limits = self.capabilities
         if request.method not in limits.methods:
-            words = _("UnionPay has no payment method “%(method)s”.") % {"method": request.method}
-        elif not limits.min_fen <= request.amount_fen <= limits.max_fen:
-            words = _("UnionPay takes between 0.01 and 9,999,999,999.99 yuan at a time.")
-        elif limits.number.fullmatch(request.payment_no) is None:
-            words = _("UnionPay takes numbers of 8 to 40 letters and digits only.")
-        elif request.expires_at <= self.clock():
-            words = _("The time to pay is over.")
-        if not words:
-            return None
-        return GatewayEvent(
-            kind=EventKind.PAYMENT,
-            payment_no=request.payment_no,
-            outcome=Outcome.FAILED,
-            code="local.not_sent",
-            message=words,
-        )
+            return _("UnionPay has no payment method “%(method)s”.") % {"method": request.method}
+        if not limits.min_fen <= request.amount_fen <= limits.max_fen:
+            return _("UnionPay takes between 0.01 and 9,999,999,999.99 yuan at a time.")
+        if limits.number.fullmatch(request.payment_no) is None:
+            return _("UnionPay takes numbers of 8 to 40 letters and digits only.")
+        if request.expires_at <= self.clock():
+            return _("The time to pay is over.")
+        return ""
 
     def _unfit_refund(self, request: RefundRequest) -> str:
         if not 0 < request.amount_fen <= request.total_fen:

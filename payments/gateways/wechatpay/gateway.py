@@ -16,7 +16,7 @@ from ..account import AccountConfig
 from ..base import Ack, Clock, FetchedKey, Gateway, InboundRequest, Meter, no_meter
 from ..calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
 from ..checks import CheckResult
-from ..event import EventKind, GatewayEvent, Outcome
+from ..event import EventKind, GatewayEvent, Outcome, not_sent
 from ..statement import StatementFile, StatementLine, StatementRequest
 from ..transport import Transport
 from . import fields
@@ -85,7 +85,7 @@ class WechatpayGateway(Gateway):
     def create(self, *, request: CreateRequest) -> tuple[GatewayEvent, NextAction]:
         problem = self._misfit(request)
         if problem:
-            return _not_sent(EventKind.PAYMENT, request.payment_no, words=problem), NextAction()
+            return not_sent(kind=EventKind.PAYMENT, payment_no=request.payment_no, words=problem), NextAction()
         product = PRODUCTS[request.method]
         content = order_content(request, account=self.account)
         answer = self.client.post(f"/v3/pay/transactions/{product}", content=content, api=product)
@@ -107,8 +107,9 @@ class WechatpayGateway(Gateway):
     def refund(self, *, request: RefundRequest) -> GatewayEvent:
         if not 0 < request.amount_fen <= request.total_fen:
             words = _("A refund must be more than nothing, and no more than was paid.")
-            event = _not_sent(EventKind.REFUND, request.payment_no, words=words)
-            return replace(event, refund_no=request.refund_no)
+            return not_sent(
+                kind=EventKind.REFUND, payment_no=request.payment_no, refund_no=request.refund_no, words=words
+            )
         answer = self.client.post(REFUNDS_PATH, content=refund_content(request), api="refund")
         event = read_refunded(answer, request=request)
         if event.code == UNCLEAR_REQUEST and event.outcome is Outcome.UNKNOWN:
@@ -181,10 +182,6 @@ class WechatpayGateway(Gateway):
         WeChat Pay knows nothing under this number did nothing come of it.
         """
         return replace(refused, outcome=Outcome.FAILED if told.outcome is Outcome.NOT_FOUND else Outcome.UNKNOWN)
-
-
-def _not_sent(kind: EventKind, payment_no: str, *, words: str) -> GatewayEvent:
-    return GatewayEvent(kind=kind, payment_no=payment_no, outcome=Outcome.FAILED, code="local.not_sent", message=words)
 
 
 def _reply(status: int, **content: str) -> Ack:
