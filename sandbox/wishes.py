@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from sandbox import dice, faults
+from sandbox.box import Box
+from sandbox.faults import Control
 from sandbox.money import fen
 from sandbox.web import BadRequest
 
+Wishes = dict[str, Any]
+BULK_COUNTS = ("paid", "other_amount", "duplicated", "dropped", "reordered", "forged", "notifications")
 
-def read_amount(wishes: dict[str, Any]) -> int | None:
+
+@dataclass(frozen=True)
+class Struck:
+    """
+    What the dice have in store for one payment among many.
+
+    :param controls: of its honest notification
+    :param forged: of a forged one beside it; empty if there is none
+    """
+
+    other_amount: bool
+    controls: Sequence[Control]
+    forged: Sequence[Control]
+
+
+def read_amount(wishes: Wishes) -> int | None:
     """`amount_fen` (int) or `amount` (yuan), also named `total_…`; None if neither is given."""
     in_fen = wishes.get("amount_fen", wishes.get("total_fen"))
     in_yuan = wishes.get("amount", wishes.get("total_amount"))
@@ -23,8 +45,45 @@ def read_amount(wishes: dict[str, Any]) -> int | None:
     return amount
 
 
-def required_amount(order: dict[str, Any]) -> int:
+def required_amount(order: Wishes) -> int:
     amount = read_amount(order)
     if amount is None:
         raise BadRequest("total_fen or total_amount is missing.")
     return amount
+
+
+def controls_of(wishes: Wishes, *, number: str) -> Sequence[Control]:
+    """The faults that a script asks for with one act on one trade."""
+    values = dict(wishes.get("faults") or {})
+    if "copies" in wishes:
+        values["duplicate_notify"] = wishes["copies"]
+    return faults.just_now(values, scope=number)
+
+
+def strike(
+    box: Box, *, number: str, wishes: Wishes, counts: dict[str, int], forgeries: Mapping[str, Sequence[str]]
+) -> Struck:
+    """
+    Roll the dice of a payment in bulk, by the percentages that were asked for; the same seed strikes the same ones.
+
+    :param forgeries: the gateway's fault that forges, and the ways it knows
+    """
+
+    def rolls(name: str) -> bool:
+        struck = dice.happens(box.seed, name, number, percent=float(wishes.get(f"{name}_percent", 0)))
+        counts[name] += struck
+        return struck
+
+    values: dict[str, object] = {}
+    if rolls("duplicated"):
+        values["duplicate_notify"] = wishes.get("copies", 2)
+    if rolls("dropped"):
+        values["drop_notify"] = ""
+    if rolls("reordered"):
+        values["reorder_notify"] = wishes.get("reorder_seconds", 5)
+    forged: Sequence[Control] = ()
+    if rolls("forged"):
+        ((fault, ways),) = forgeries.items()
+        forged = faults.just_now({fault: ways[dice.number(box.seed, "forgery", number, below=len(ways))]}, scope=number)
+    honest = faults.just_now(values, scope=faults.EVERYWHERE)
+    return Struck(other_amount=rolls("other_amount"), controls=honest, forged=forged)

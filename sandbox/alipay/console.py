@@ -15,9 +15,10 @@ from sandbox.box import Box
 from sandbox.clock import iso
 from sandbox.faults import Control
 from sandbox.web import BadRequest, NotFound, Request, Response, reply
-from sandbox.wishes import read_amount, required_amount
+from sandbox.wishes import BULK_COUNTS, Wishes, controls_of, read_amount, required_amount, strike
 
 Act = Callable[[Box, Trade, dict[str, Any]], list[int]]
+FORGERIES = {"forge_notify": faults.FORGERIES}
 
 
 def trade(box: Box, request: Request, number: str) -> Response:
@@ -113,7 +114,7 @@ def bulk_create(box: Box, request: Request) -> Response:
     return reply({"placed": len(placed), "out_trade_nos": [order.out_trade_no for order in placed]}, status=201)
 
 
-def _place(box: Box, account: Account, order: dict[str, Any], wishes: dict[str, Any]) -> Trade:
+def _place(box: Box, account: Account, order: dict[str, Any], wishes: Wishes) -> Trade:
     try:
         wanted = Order(
             out_trade_no=order["out_trade_no"],
@@ -138,7 +139,7 @@ def bulk_pay(box: Box, request: Request) -> Response:
     numbers = wishes.get("out_trade_nos")
     chosen = _payable(box) if numbers is None else [find(box, number) for number in numbers]
     chosen = dice.shuffled(chosen, box.seed, "bulk") if wishes.get("shuffle") else chosen
-    counts = dict.fromkeys(("paid", "other_amount", "duplicated", "dropped", "reordered", "forged", "notifications"), 0)
+    counts = dict.fromkeys(BULK_COUNTS, 0)
     for found in chosen[: wishes.get("limit")]:
         with box.store.transaction():
             _pay_in_bulk(box, found, wishes, counts)
@@ -150,58 +151,40 @@ def _payable(box: Box) -> list[Trade]:
     return [trades.by_id(box, row["id"]) for row in box.store.all(sql, trades.OFFERED, trades.WAITING)]
 
 
-def _pay_in_bulk(box: Box, found: Trade, wishes: dict[str, Any], counts: dict[str, int]) -> None:
-    def rolls(name: str) -> bool:
-        struck = dice.happens(box.seed, name, found.out_trade_no, percent=float(wishes.get(f"{name}_percent", 0)))
-        counts[name] += struck
-        return struck
-
-    amount = found.total_fen + 1 if rolls("other_amount") else None
-    paid = trades.pay(box, found, amount_fen=amount)
+def _pay_in_bulk(box: Box, found: Trade, wishes: Wishes, counts: dict[str, int]) -> None:
+    struck = strike(box, number=found.out_trade_no, wishes=wishes, counts=counts, forgeries=FORGERIES)
+    paid = trades.pay(box, found, amount_fen=found.total_fen + 1 if struck.other_amount else None)
     counts["paid"] += 1
-    values: dict[str, object] = {}
-    if rolls("duplicated"):
-        values["duplicate_notify"] = wishes.get("copies", 2)
-    if rolls("dropped"):
-        values["drop_notify"] = ""
-    if rolls("reordered"):
-        values["reorder_notify"] = wishes.get("reorder_seconds", 5)
-    if rolls("forged"):
-        forgery = dice.number(box.seed, "forgery", found.out_trade_no, below=len(faults.FORGERIES))
-        forged = faults.just_now({"forge_notify": faults.FORGERIES[forgery]}, scope=found.out_trade_no)
-        counts["notifications"] += len(notify.announce(box, paid, extra=forged, once=True))
-    extra = faults.just_now(values, scope=faults.EVERYWHERE)
-    counts["notifications"] += len(notify.announce(box, paid, extra=extra))
+    if struck.forged:
+        counts["notifications"] += len(notify.announce(box, paid, extra=struck.forged, once=True))
+    counts["notifications"] += len(notify.announce(box, paid, extra=struck.controls))
 
 
-def _extra(found: Trade, wishes: dict[str, Any]) -> Sequence[Control]:
-    values = dict(wishes.get("faults") or {})
-    if "copies" in wishes:
-        values["duplicate_notify"] = wishes["copies"]
-    return faults.just_now(values, scope=found.out_trade_no)
+def _extra(found: Trade, wishes: Wishes) -> Sequence[Control]:
+    return controls_of(wishes, number=found.out_trade_no)
 
 
-def _scan(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
+def _scan(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     trades.begin(box, found)
     return []
 
 
-def _pay(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
+def _pay(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     paid = trades.pay(box, found, amount_fen=read_amount(wishes))
     return notify.announce(box, paid, extra=_extra(found, wishes)) if wishes.get("notify", True) else []
 
 
-def _close(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
+def _close(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     closed = trades.close(box, trades.begin(box, found))
     return notify.announce(box, closed, extra=_extra(found, wishes)) if wishes.get("notify") else []
 
 
-def _finish(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
+def _finish(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     finished = trades.finish(box, found)
     return notify.announce(box, finished, extra=_extra(found, wishes)) if wishes.get("notify", True) else []
 
 
-def _refund(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
+def _refund(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     """From the merchant's console, past the product; also lets go a refund that was stuck."""
     amount_fen = read_amount(wishes) or found.left_fen
     number = str(wishes.get("out_request_no") or f"CONSOLE{len(refunds.of_trade(box, found.id)) + 1}")
@@ -211,11 +194,17 @@ def _refund(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
     return notify.announce(box, outcome.trade, refund=outcome.refund, extra=_extra(found, wishes))
 
 
-def _notify(box: Box, found: Trade, wishes: dict[str, Any]) -> list[int]:
+def _notify(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     """One more message about what is so, honest or not; sent once unless `"once": false`."""
     number = wishes.get("out_request_no")
     refund = refunds.find(box, found, str(number)) if number else None
-    return notify.announce(box, found, refund=refund, extra=_extra(found, wishes), once=bool(wishes.get("once", True)))
+    return notify.announce(
+        box,
+        found,
+        refund=refund,
+        extra=_extra(found, wishes),
+        once=bool(wishes.get("once", True)),
+    )
 
 
 ACTS: dict[str, Act] = {

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from sandbox import dice, faults
 from sandbox.box import Box
 from sandbox.clock import iso
 from sandbox.faults import Control
-from sandbox.money import fen
 from sandbox.unionpay import methods, notify, refunds, trades
 from sandbox.unionpay.accounts import Merchant
 from sandbox.unionpay.refunds import Refund, Wanted
@@ -17,9 +15,10 @@ from sandbox.unionpay.refusals import Refused
 from sandbox.unionpay.times import from_stamp, stamp
 from sandbox.unionpay.trades import QR, Order, Trade
 from sandbox.web import BadRequest, NotFound, Request, Response, reply
+from sandbox.wishes import BULK_COUNTS, Wishes, controls_of, read_amount, required_amount, strike
 
-Wishes = dict[str, Any]
 Act = Callable[[Box, Trade, Wishes], list[int]]
+FORGERIES = {"forge_unionpay": faults.UNIONPAY_FORGERIES}
 LIFE = 15 * 86_400.0
 
 
@@ -134,7 +133,7 @@ def _place(box: Box, merchant: Merchant, order: Wishes, wishes: Wishes) -> Trade
             kind=QR,
             biz_type=methods.BIZ_TYPE[QR],
             subject=order.get("subject", "订单"),
-            total_fen=_required_amount(order),
+            total_fen=required_amount(order),
             front_url="",
             back_url=order.get("notify_url") or wishes.get("notify_url", ""),
             reserved="",
@@ -151,7 +150,7 @@ def bulk_pay(box: Box, request: Request) -> Response:
     numbers = wishes.get("out_trade_nos")
     chosen = _payable(box) if numbers is None else [find(box, number) for number in numbers]
     chosen = dice.shuffled(chosen, box.seed, "bulk") if wishes.get("shuffle") else chosen
-    counts = dict.fromkeys(("paid", "other_amount", "duplicated", "dropped", "reordered", "forged", "notifications"), 0)
+    counts = dict.fromkeys(BULK_COUNTS, 0)
     for found in chosen[: wishes.get("limit")]:
         with box.store.transaction():
             _pay_in_bulk(box, found, wishes, counts)
@@ -164,56 +163,16 @@ def _payable(box: Box) -> list[Trade]:
 
 
 def _pay_in_bulk(box: Box, found: Trade, wishes: Wishes, counts: dict[str, int]) -> None:
-    def rolls(name: str) -> bool:
-        struck = dice.happens(box.seed, name, found.order_id, percent=float(wishes.get(f"{name}_percent", 0)))
-        counts[name] += struck
-        return struck
-
-    amount = found.total_fen + 1 if rolls("other_amount") else None
-    paid = trades.pay(box, found, amount_fen=amount)
+    struck = strike(box, number=found.order_id, wishes=wishes, counts=counts, forgeries=FORGERIES)
+    paid = trades.pay(box, found, amount_fen=found.total_fen + 1 if struck.other_amount else None)
     counts["paid"] += 1
-    values: dict[str, object] = {}
-    if rolls("duplicated"):
-        values["duplicate_notify"] = wishes.get("copies", 2)
-    if rolls("dropped"):
-        values["drop_notify"] = ""
-    if rolls("reordered"):
-        values["reorder_notify"] = wishes.get("reorder_seconds", 5)
-    if rolls("forged"):
-        forgery = dice.number(box.seed, "forgery", found.order_id, below=len(faults.UNIONPAY_FORGERIES))
-        forged = faults.just_now({"forge_unionpay": faults.UNIONPAY_FORGERIES[forgery]}, scope=found.order_id)
-        counts["notifications"] += len(notify.announce(box, paid, extra=forged, once=True))
-    extra = faults.just_now(values, scope=faults.EVERYWHERE)
-    counts["notifications"] += len(notify.announce(box, paid, extra=extra))
+    if struck.forged:
+        counts["notifications"] += len(notify.announce(box, paid, extra=struck.forged, once=True))
+    counts["notifications"] += len(notify.announce(box, paid, extra=struck.controls))
 
 
 def _extra(found: Trade, wishes: Wishes) -> Sequence[Control]:
-    values = dict(wishes.get("faults") or {})
-    if "copies" in wishes:
-        values["duplicate_notify"] = wishes["copies"]
-    return faults.just_now(values, scope=found.order_id)
-
-
-def _amount(wishes: Wishes) -> int | None:
-    """`amount_fen` (int) or `amount` (yuan), also named `total_…`; None if neither is given."""
-    in_fen = wishes.get("amount_fen", wishes.get("total_fen"))
-    in_yuan = wishes.get("amount", wishes.get("total_amount"))
-    if in_fen is None and in_yuan is None:
-        return None
-    try:
-        amount = fen(str(in_yuan)) if in_fen is None else int(in_fen)
-    except (TypeError, ValueError):
-        amount = 0
-    if amount < 1:
-        raise BadRequest("Give an amount: amount_fen, a whole number of fen, or amount, yuan with two decimals.")
-    return amount
-
-
-def _required_amount(order: Wishes) -> int:
-    amount = _amount(order)
-    if amount is None:
-        raise BadRequest("total_fen or total_amount is missing.")
-    return amount
+    return controls_of(wishes, number=found.order_id)
 
 
 def _open(box: Box, found: Trade, wishes: Wishes) -> list[int]:
@@ -227,7 +186,7 @@ def _fail(box: Box, found: Trade, wishes: Wishes) -> list[int]:
 
 
 def _pay(box: Box, found: Trade, wishes: Wishes) -> list[int]:
-    paid = trades.pay(box, found, amount_fen=_amount(wishes))
+    paid = trades.pay(box, found, amount_fen=read_amount(wishes))
     return notify.announce(box, paid, extra=_extra(found, wishes)) if wishes.get("notify", True) else []
 
 
@@ -237,7 +196,7 @@ def _refund(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     known = refunds.find(box, mer_id=found.mer_id, order_id=number)
     if known is None or known.trade_id != found.id:
         left = found.paid_fen - refunds.claimed_fen(box, found)
-        wanted = Wanted(number, stamp(box.clock.now()), _amount(wishes) or left, back_url=found.back_url)
+        wanted = Wanted(number, stamp(box.clock.now()), read_amount(wishes) or left, back_url=found.back_url)
         known = refunds.refund(box, found, wanted, delay=0)
     elif known.standing(box.clock.now()) == refunds.PENDING:
         known = refunds.settle(box, known, outcome=refunds.FAILED if wishes.get("fails") else refunds.DONE)

@@ -16,10 +16,10 @@ from sandbox.wechatpay.accounts import PUBLIC_KEY, UnknownMode
 from sandbox.wechatpay.refunds import Refund, Wanted
 from sandbox.wechatpay.refusals import Refused
 from sandbox.wechatpay.trades import Order, Trade
-from sandbox.wishes import read_amount, required_amount
+from sandbox.wishes import BULK_COUNTS, Wishes, controls_of, read_amount, required_amount, strike
 
-Wishes = dict[str, Any]
 Act = Callable[[Box, Trade, Wishes], list[int]]
+FORGERIES = {"forge_notify": faults.FORGERIES}
 
 
 def credentials(box: Box, mchid: str) -> dict[str, str]:
@@ -205,7 +205,7 @@ def bulk_pay(box: Box, request: Request) -> Response:
     chosen = trades.of_all(box) if numbers is None else [find(box, number) for number in numbers]
     chosen = [it for it in chosen if trades.can_be_paid(box, it)]
     chosen = dice.shuffled(chosen, box.seed, "bulk") if wishes.get("shuffle") else chosen
-    counts = dict.fromkeys(("paid", "other_amount", "duplicated", "dropped", "reordered", "forged", "notifications"), 0)
+    counts = dict.fromkeys(BULK_COUNTS, 0)
     for found in chosen[: wishes.get("limit")]:
         with box.store.transaction():
             _pay_in_bulk(box, found, wishes, counts)
@@ -213,33 +213,16 @@ def bulk_pay(box: Box, request: Request) -> Response:
 
 
 def _pay_in_bulk(box: Box, found: Trade, wishes: Wishes, counts: dict[str, int]) -> None:
-    def rolls(name: str) -> bool:
-        struck = dice.happens(box.seed, name, found.out_trade_no, percent=float(wishes.get(f"{name}_percent", 0)))
-        counts[name] += struck
-        return struck
-
-    paid = trades.pay(box, found, amount_fen=found.total_fen + 1 if rolls("other_amount") else None)
+    struck = strike(box, number=found.out_trade_no, wishes=wishes, counts=counts, forgeries=FORGERIES)
+    paid = trades.pay(box, found, amount_fen=found.total_fen + 1 if struck.other_amount else None)
     counts["paid"] += 1
-    values: dict[str, object] = {}
-    if rolls("duplicated"):
-        values["duplicate_notify"] = wishes.get("copies", 2)
-    if rolls("dropped"):
-        values["drop_notify"] = ""
-    if rolls("reordered"):
-        values["reorder_notify"] = wishes.get("reorder_seconds", 5)
-    if rolls("forged"):
-        forgery = dice.number(box.seed, "forgery", found.out_trade_no, below=len(faults.FORGERIES))
-        forged = faults.just_now({"forge_notify": faults.FORGERIES[forgery]}, scope=found.out_trade_no)
-        counts["notifications"] += len(notify.announce(box, paid, extra=forged, once=True))
-    extra = faults.just_now(values, scope=faults.EVERYWHERE)
-    counts["notifications"] += len(notify.announce(box, paid, extra=extra))
+    if struck.forged:
+        counts["notifications"] += len(notify.announce(box, paid, extra=struck.forged, once=True))
+    counts["notifications"] += len(notify.announce(box, paid, extra=struck.controls))
 
 
 def _extra(found: Trade, wishes: Wishes) -> Sequence[Control]:
-    values = dict(wishes.get("faults") or {})
-    if "copies" in wishes:
-        values["duplicate_notify"] = wishes["copies"]
-    return faults.just_now(values, scope=found.out_trade_no)
+    return controls_of(wishes, number=found.out_trade_no)
 
 
 def _nothing(box: Box, found: Trade, wishes: Wishes) -> list[int]:
@@ -283,7 +266,13 @@ def _notify(box: Box, found: Trade, wishes: Wishes) -> list[int]:
     """One more message about what is so, honest or not; sent once unless `"once": false`."""
     number = str(wishes.get("out_request_no") or "")
     refund = refunds.find(box, found.mchid, number) if number else None
-    return notify.announce(box, found, refund=refund, extra=_extra(found, wishes), once=bool(wishes.get("once", True)))
+    return notify.announce(
+        box,
+        found,
+        refund=refund,
+        extra=_extra(found, wishes),
+        once=bool(wishes.get("once", True)),
+    )
 
 
 ACTS: dict[str, Act] = {
