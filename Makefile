@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 PORT ?= 8000
 ARGS ?=
 SIZE ?= 100000
-SEEDS ?= 100
+SEEDS ?= 1000
 JOBS ?= $(shell nproc)
 MINUTES ?= 10
 TARGET ?= $(FUZZED)
@@ -19,6 +19,7 @@ FUZZED := alipay_messages wechatpay_messages unionpay_messages foreign_certifica
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 MYSQL := $(VENV)/.mysql
+PDF := $(VENV)/.pdf
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
 
 # The MySQL driver is installed where DATABASE_URL asks for it.
@@ -33,7 +34,7 @@ help: ## list the targets
 	@echo "  DATABASE_URL=…        another database for test, demo and run: see .env.example"
 	@echo "  ARGS='-k refund -x'   handed to pytest, to the demo, or to the benchmarks"
 	@echo "  SIZE=1000000          how many orders the benchmarks take"
-	@echo "  SEEDS=1000            how many stories are simulated; tests/simulation/README.md says more"
+	@echo "  SEEDS=100             how many stories are simulated; tests/simulation/README.md says more"
 	@echo "  MINUTES=1 TARGET=…    how long, and which of the parsers (tests/fuzz/targets.py) are fuzzed"
 
 demo: $(RUNTIME) $(DRIVER) ## start a shop to try out: nothing else is needed
@@ -95,5 +96,10 @@ $(DEV): requirements-dev.lock | $(PY)
 $(MYSQL): requirements-mysql.lock | $(PY)
 	@bash scripts/mysql-needs
 	@echo "installing requirements-mysql.lock (once)"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(PDF): requirements-pdf.lock | $(PY)
+	@echo "installing requirements-pdf.lock (once)"
 	@$(INSTALL) -r $<
 	@touch $@

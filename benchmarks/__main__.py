@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 
 from .database import NotPostgresql, own_database
 
-NAMES = ("import_orders", "notification_apply", "reconcile", "sign")
+NAMES = ("check_books", "import_orders", "notification_apply", "notification_http", "reconcile", "sign")
 
 
 def main() -> int:

@@ -18,13 +18,14 @@ from kernel.clock import now
 from payments.gateways import InboundRequest
 from payments.models import GatewayAccount, Payment
 from payments.services import apply_notifications, receive_notification
-from tests.factories import AccountFactory, PaymentFactory
+from tests.factories import AccountFactory
 from tests.payments.fakes import message, open_bank
 
 from .measuring import Run, measured, tell
+from .waiting import waiting_payments
 
 FEWEST = 20  # in a round
-LARGEST = 2_000  # payments are made one by one, which takes longer than what is measured
+LARGEST = 10_000
 STATEMENT = """
 PREPARE apply (bigint, text, bytea, jsonb, timestamptz) AS
 WITH inbox AS (
@@ -73,8 +74,7 @@ def told(pairs: Sequence[tuple[Run, float]], each: int) -> dict[str, Any]:
 
 
 def made(account: GatewayAccount, count: int) -> list[str]:
-    """The numbers of payments that wait for their customers, each of an order of its own."""
-    return [PaymentFactory.create(account=account, order__total_fen=9_900).payment_no for _number in range(count)]
+    return [payment.payment_no for payment in waiting_payments(account, count)]
 
 
 def applied(account: GatewayAccount, numbers: Sequence[str]) -> Run:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,6 +26,10 @@ State = Approval.State
 
 class NothingToDecide(DomainError):
     text = _("This does not await approval any more: it was decided, or its time ran out. Load the page again.")
+
+
+class NotYourRequest(DomainError):
+    text = _("Somebody else asked for this. Only they can withdraw it; whoever may approve it can reject it.")
 
 
 class ApprovalExpired(DomainError):
@@ -147,6 +151,21 @@ def reject(*, kind: Kind, subject: Model, reason: str, by: User, at: datetime) -
     return approval
 
 
+def withdraw(*, kind: Kind, subject: Model, by: User, at: datetime) -> Approval:
+    """
+    Take back what one asked for oneself, before it is decided.
+
+    :raises NothingToDecide: if it was decided
+    :raises NotYourRequest: if somebody else asked
+    """
+    approval = _open(kind, subject)
+    if approval.requested_by_id != by.pk:
+        raise NotYourRequest
+    _decide(approval, State.WITHDRAWN, by=by, at=at)
+    audit.record(action="approvals.withdraw", subject=subject, by=by, at=at, after=_facts(approval))
+    return approval
+
+
 def expire(*, kind: Kind, subject: Model, at: datetime) -> bool:
     """Let a request lapse that nobody decided in time; whether there was one."""
     overdue_one = _waiting(kind, subject).filter(expires_at__lte=at).first()
@@ -200,6 +219,13 @@ def latest(*, kind: Kind, subject_id: int) -> Approval | None:
     """The last request about a subject, decided or not."""
     asked = Approval.objects.filter(kind=kind.name, subject_id=str(subject_id))
     return asked.select_related("requested_by", "decided_by").order_by("-pk").first()
+
+
+def latest_of(*, kind: Kind, subject_ids: Iterable[int]) -> dict[int, Approval]:
+    """The last request about each of these subjects, of those about which there was one."""
+    asked = Approval.objects.filter(kind=kind.name, subject_id__in=[str(it) for it in subject_ids])
+    rows = asked.select_related("requested_by", "decided_by").order_by("pk")
+    return {int(approval.subject_id): approval for approval in rows}
 
 
 def _waiting(kind: Kind, subject: Model) -> QuerySet[Approval]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, models
+from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.db.models.sql import InsertQuery
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +53,31 @@ def is_conflict(error: OperationalError) -> bool:
         return True
     first = error.args[0] if error.args else ""
     return first in MYSQL_CONFLICTS or (connection.vendor == "sqlite" and "locked" in str(first))
+
+
+def insert_new(row: models.Model) -> bool:
+    """
+    Insert a row, unless one with its unique values is there already. Its key is not known afterwards.
+
+    :return: whether it is new
+    """
+    if connection.vendor == "mysql":  # it can only pass over whatever is wrong with a row
+        return _inserted_or_rolled_back(row)
+    query = InsertQuery(type(row))
+    query.insert_values([field for field in row._meta.concrete_fields if not field.primary_key], [row])
+    ((statement, values),) = query.get_compiler(connection=connection).as_sql()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} ON CONFLICT DO NOTHING", values)
+        return bool(cursor.rowcount)
+
+
+def _inserted_or_rolled_back(row: models.Model) -> bool:
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True
 
 
 def bulk_insert(rows: Sequence[M]) -> Sequence[M]:

@@ -14,8 +14,17 @@ def shop() -> ShopSettings:
 
 def refund_cap_fen(user: User) -> int | None:
     """The largest single refund that a person's roles allow, in fen; None if there is no cap."""
+    return _largest(shop().refund_caps_fen, user)
+
+
+def refunds_a_day(user: User) -> int | None:
+    """How many refunds a person's roles allow in a day before somebody else has to approve; None if any number."""
+    return _largest(shop().refunds_a_day, user)
+
+
+def _largest(limits: dict[str, int], user: User) -> int | None:
+    """Of several roles the most generous counts; a role that is not named has no limit."""
     roles = set(user.groups.values_list("name", flat=True))
-    caps: dict[str, int] = shop().refund_caps_fen
-    if user.is_superuser or not roles <= caps.keys():
+    if user.is_superuser or not roles <= limits.keys():
         return None
-    return max((caps[role] for role in roles), default=None)
+    return max((limits[role] for role in roles), default=None)

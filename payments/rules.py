@@ -30,6 +30,7 @@ from . import services
 from .events import MoneyUnapplied, PaymentEnded, PaymentSucceeded, RefundSettled
 from .gateways import GATEWAYS
 from .models import GatewayAccount, Payment, Refund, UnappliedMoney
+from .services.words import METHODS
 
 
 class NoMessage(DomainError):
@@ -52,7 +53,7 @@ MONEY_FIELDS = (
     Field("gateway", _("gateway"), Kind.CHOICE, _gateways),
     Field("account", _("payment account"), Kind.CHOICE, _accounts),
 )
-METHOD = Field("method", _("method"), Kind.TEXT)  # qr, page, wap, h5, jsapi
+METHOD = Field("method", _("method"), Kind.CHOICE, lambda: list(METHODS.items()))
 REASON = Field("reason", _("why"), Kind.CHOICE, lambda: UnappliedMoney.Reason.choices)
 
 

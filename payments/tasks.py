@@ -10,6 +10,7 @@ from kernel.clock import now
 from kernel.timers import timer
 
 from . import services
+from .services import calming, soundness
 
 LIMIT = 500
 
@@ -39,6 +40,11 @@ def refresh_keys(*, limit: int = 50, **_later: object) -> int:
     return services.refresh_keys(at=now(), limit=limit)
 
 
+@shared_task(name="payments.issue_invoices", ignore_result=True)
+def issue_invoices(*, limit: int = 50, **_later: object) -> int:
+    return services.issue_due(at=now(), limit=limit)
+
+
 @timer(name="payments.apply_notifications", every=timedelta(seconds=5))
 def sweep_inbox(*, at: datetime, limit: int) -> int:
     return services.apply_notifications(at=at, limit=limit)
@@ -52,6 +58,11 @@ def climb_ladder(*, at: datetime, limit: int) -> int:
 @timer(name="payments.resolve_refunds", every=timedelta(seconds=10))
 def sweep_refunds(*, at: datetime, limit: int) -> int:
     return services.resolve_refunds(at=at, limit=limit)
+
+
+@timer(name="payments.issue_invoices", every=timedelta(seconds=10))
+def sweep_invoices(*, at: datetime, limit: int) -> int:
+    return services.issue_due(at=at, limit=limit)
 
 
 @timer(name="payments.expire_approvals", every=timedelta(minutes=1))
@@ -84,6 +95,17 @@ def warn_of_expiry(*, at: datetime, limit: int) -> int:
     return services.warn_of_expiry(at=at, limit=limit)
 
 
+@timer(name="payments.judge_accounts", every=timedelta(minutes=1))
+def judge_accounts(*, at: datetime, limit: int) -> int:
+    """What an account offers to customers follows what the doctor finds, without a page waiting for it."""
+    return soundness.judge_accounts(at=at, limit=limit)
+
+
+@timer(name="payments.close_settled_alerts", every=timedelta(minutes=1))
+def close_settled_alerts(*, at: datetime, limit: int) -> int:
+    return calming.close_settled_alerts(at=at, limit=limit)
+
+
 @timer(name="payments.flush_key_use", every=timedelta(minutes=1))
 def flush_key_use(*, at: datetime, limit: int) -> int:
     """What this process counted since a key's last busy moment."""
@@ -94,3 +116,9 @@ def flush_key_use(*, at: datetime, limit: int) -> int:
 @timer(name="payments.prune_key_use", every=timedelta(hours=1))
 def prune_key_use(*, at: datetime, limit: int) -> int:
     return services.prune_key_use(at=at, limit=limit)
+
+
+@timer(name="payments.watch_success", every=timedelta(minutes=5))
+def watch_success(*, at: datetime, limit: int) -> int:
+    """Whether customers succeed as usual, account by account."""
+    return services.watch_success(at=at)

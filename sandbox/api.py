@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from sqlite3 import Row
 from typing import Any
 
 from sandbox import faults, gateways, notices
 from sandbox.box import Box
 from sandbox.clock import beijing, iso
-from sandbox.faults import CATALOGUE, Wish
+from sandbox.faults import CATALOGUE, Control, Wish
 from sandbox.gateway import Gateway
 from sandbox.pages import Markup, page, piece, pieces
 from sandbox.web import BadRequest, NotFound, Request, Response, redirect, reply
 
 SHOWN = 30
+LONGEST_JUMP = 10 * 365 * 86_400.0
 
 
 def credentials(box: Box, request: Request) -> Response:
@@ -102,7 +104,11 @@ def controls(box: Box, request: Request) -> Response:
 
 def switch_on(box: Box, request: Request) -> Response:
     """:raises BadRequest: if the fault is unknown or a value is none"""
-    wishes = request.json()
+    return reply(vars(_switch_on(box, request.json())), status=201)
+
+
+def _switch_on(box: Box, wishes: Mapping[str, Any]) -> Control:
+    """:raises BadRequest: if the fault is unknown or a value is none"""
     try:
         count, executed = wishes.get("count"), wishes.get("executed")
         wish = Wish(
@@ -114,7 +120,7 @@ def switch_on(box: Box, request: Request) -> Response:
             executed=None if executed is None else bool(executed),
             count=None if count is None else int(count),
         )
-        return reply(vars(faults.switch_on(box, wish)), status=201)
+        return faults.switch_on(box, wish)
     except ValueError as error:
         raise BadRequest(str(error)) from error
 
@@ -134,14 +140,27 @@ def clock(box: Box, request: Request) -> Response:
 def put_clock(box: Box, request: Request) -> Response:
     """:raises BadRequest: if neither `offset_seconds` nor `advance_seconds` is a number"""
     wishes = request.json()
-    try:
-        if "advance_seconds" in wishes:
-            box.put_clock(offset=box.clock.offset + float(wishes["advance_seconds"]))
-        else:
-            box.put_clock(offset=float(wishes["offset_seconds"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadRequest("Give offset_seconds or advance_seconds, a number.") from error
+    if "advance_seconds" in wishes:
+        _advance(box, wishes["advance_seconds"])
+    else:
+        box.put_clock(offset=_seconds(wishes.get("offset_seconds")))
     return clock(box, request)
+
+
+def _advance(box: Box, seconds: object) -> None:
+    """:raises BadRequest: if that is no number"""
+    box.put_clock(offset=box.clock.offset + _seconds(seconds))
+
+
+def _seconds(given: object) -> float:
+    """:raises BadRequest: if that is no number, or one that no clock can bear"""
+    try:
+        seconds = float(str(given))
+    except ValueError:
+        seconds = float("nan")
+    if not abs(seconds) < LONGEST_JUMP:
+        raise BadRequest("Give offset_seconds or advance_seconds, a number.")
+    return seconds
 
 
 def status(box: Box, request: Request) -> Response:
@@ -201,7 +220,7 @@ def requests(box: Box, request: Request) -> Response:
     return reply([dict(row) | {"at": iso(row["at"])} for row in rows])
 
 
-def home(box: Box, request: Request) -> Response:
+def home(box: Box, request: Request, *, problem: str = "") -> Response:
     language = request.language
     options = [{"name": f.name, "label": f"{f.name} · {f.zh if language == 'zh' else f.en}"} for f in CATALOGUE]
     return page(
@@ -211,6 +230,7 @@ def home(box: Box, request: Request) -> Response:
         app_ids=", ".join(name for gateway in gateways.KNOWN.values() for name in gateway.accounts(box)),
         clock=beijing(box.clock.now()),
         speed=f"{box.options.speed:g}",
+        problem=piece("problem", language=language, words=problem) if problem else "",
         fault_options=pieces("option", [dict(option) for option in options], language=language),
         control_rows=_rows("control_row", _control_rows(box), language=language),
         trade_rows=_rows("trade_row", _trade_rows(box), language=language),
@@ -219,25 +239,28 @@ def home(box: Box, request: Request) -> Response:
 
 
 def press(box: Box, request: Request) -> Response:
-    """A button on the page."""
-    pressed = request.params
-    todo = pressed.get("do", "")
+    """A button on the page; what was filled in wrongly is told on it."""
+    try:
+        _do(box, request, request.params.get("do", ""))
+    except BadRequest as error:
+        return replace(home(box, request, problem=str(error)), status=400)
+    return redirect(f"/?lang={request.language}", status=303)
+
+
+def _do(box: Box, request: Request, todo: str) -> None:
+    """:raises BadRequest: if a field of the page holds nothing that makes sense"""
+    filled = {name: value for name, value in request.params.items() if value}
     if todo == "on":
-        count = pressed.get("count", "")
-        wish = Wish(
-            pressed.get("fault", ""),
-            scope=pressed.get("scope") or faults.EVERYWHERE,
-            value=pressed.get("value", ""),
-            count=int(count) if count.isdecimal() else None,
-        )
-        faults.switch_on(box, wish)
+        meant = {"yes": True, "no": False}.get(filled.pop("executed", ""))
+        _switch_on(box, filled | {"executed": meant})
+    elif todo == "clock":
+        _advance(box, filled.get("advance_seconds", ""))
     elif todo == "off":
         faults.switch_off(box, control_id=request.number("id"))
     elif todo == "resend":
         notices.resend(box, request.number("id"))
     elif todo == "clear":
         faults.switch_off(box)
-    return redirect(f"/?lang={request.language}", status=303)
 
 
 def _rows(name: str, rows: list[dict[str, object]], *, language: str) -> Markup:
@@ -246,7 +269,11 @@ def _rows(name: str, rows: list[dict[str, object]], *, language: str) -> Markup:
 
 def _control_rows(box: Box) -> list[dict[str, object]]:
     live = [control for control in faults.switched_on(box) if control.remaining != 0]
-    return [vars(control) | {"remaining": "∞" if control.remaining is None else control.remaining} for control in live]
+    return [
+        vars(control)
+        | {"remaining": "∞" if control.remaining is None else control.remaining, "percent": f"{control.percent:g}"}
+        for control in live
+    ]
 
 
 def _trade_rows(box: Box) -> list[dict[str, object]]:

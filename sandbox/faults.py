@@ -11,7 +11,7 @@ from sandbox.box import Box
 EVERYWHERE = "all"
 # A merchant may not write = in a subject, and puts a blank for it: the value may follow either.
 TAG = re.compile(r"\[sim:([a-z0-9-]+)(?:@([a-z._]+))?(?:[= ]([^\]]*))?\]")
-Kind = Literal["call", "place", "refund", "notify", "bill", "world", "seal", "outcome"]
+Kind = Literal["call", "place", "refund", "return", "notify", "bill", "day", "key", "world", "seal", "outcome"]
 
 
 FORGERIES = ("corrupt", "other_key", "app_key", "sha1", "keep_sign_type", "unsigned")
@@ -106,6 +106,12 @@ CATALOGUE = (
     Fault(
         "notify_before_answer", "place", "下单应答之前就付款并通知", "paid and notified before the create is answered"
     ),
+    Fault(
+        "notify_during_refund",
+        "return",
+        "退款应答之前就完成并通知",
+        "done and notified before the refund is answered",
+    ),
     Fault("refund_stuck", "refund", "退款受理但资金未动", "refund accepted, no money moves"),
     Fault(
         "refund_delay",
@@ -170,7 +176,22 @@ CATALOGUE = (
     Fault("bill_changed", "bill", "账单金额不符（相差分）", "a changed amount in the statement (fen)", "1", FEN),
     Fault("bill_fee", "bill", "账单中的服务费（分）", "the fee of a row in the statement (fen)", "6", FEN),
     Fault("bill_duplicate", "bill", "账单中同一行出现两次", "a row twice in the statement"),
-    Fault("bill_early", "bill", "当天即可下载账单", "the statement of today is ready"),
+    Fault("bill_early", "day", "当天即可下载账单", "the statement of today is ready"),
+    Fault("rotate_key", "key", "立即换用新密钥签名", "another key signs from now on"),
+    Fault(
+        "expired_certificate",
+        "key",
+        "换用证书已过期的密钥签名",
+        "another key signs, and its certificate has expired",
+        only="alipay wechatpay",
+    ),
+    Fault(
+        "attacker_certificate",
+        "key",
+        "换用伪造证书的密钥签名",
+        "another key signs, and its certificate is an attacker's",
+        only="alipay wechatpay",
+    ),
     Fault("clock_skew", "world", "网关时钟偏差（秒）", "the gateway's clock is off (seconds)", "900", SECONDS),
 )
 FAULTS = {fault.name: fault for fault in CATALOGUE}
@@ -198,7 +219,11 @@ class Control:
         return float(self.value)
 
     def covers(self, *, scope: str, api: str) -> bool:
-        return self.scope in {EVERYWHERE, scope} and (not self.api or api == self.api or api.endswith(f".{self.api}"))
+        """
+        :param api: with the gateway's name before it; a control may name the whole of it, its head or its end
+        """
+        names = not self.api or (f".{self.api}." in f".{api}." and (api.startswith(self.api) or api.endswith(self.api)))
+        return self.scope in {EVERYWHERE, scope} and names
 
 
 @dataclass(frozen=True)
@@ -221,6 +246,7 @@ def switch_on(box: Box, wish: Wish, *, source: str = "api") -> Control:
     :raises WrongFault: if there is no such fault, or the value makes no sense
     """
     fault = _named(wish.fault)
+    once = 1 if fault.kind == "key" else None  # a key is followed by the next once, unless it is said how often
     control_id = box.store.insert(
         "control",
         scope=wish.scope,
@@ -229,7 +255,7 @@ def switch_on(box: Box, wish: Wish, *, source: str = "api") -> Control:
         value=fault.checked(wish.value),
         percent=wish.percent,
         executed=int(fault.executed if wish.executed is None else wish.executed),
-        remaining=wish.count,
+        remaining=once if wish.count is None else wish.count,
         source=source,
         created_at=box.clock.now(),
     )
@@ -251,11 +277,12 @@ def switch_off(box: Box, *, scope: str = "", control_id: int | None = None) -> i
 
 def take(box: Box, kind: Kind, *, scope: str, api: str = "", gateway: str = "alipay") -> list[Control]:
     """The faults of a kind that strike now at a gateway; each that has a count is counted down."""
+    whole = api if not api or api.startswith(f"{gateway}.") else f"{gateway}.{api}"
     with box.store.transaction():
         return [
             control
             for control in _candidates(box, kind, gateway=gateway)
-            if control.covers(scope=scope, api=api) and _strikes(box, control)
+            if control.covers(scope=scope, api=whole or gateway) and _strikes(box, control)
         ]
 
 
@@ -279,7 +306,7 @@ def read_tags(box: Box, *, subject: str, scope: str) -> None:
         fault = FAULTS.get(name.replace("-", "_"))
         known = "SELECT 1 FROM control WHERE source = 'tag' AND scope = ? AND fault = ? AND api = ?"
         if fault and fault.takes(value) and not box.store.one(known, scope, fault.name, api):
-            count = 1 if fault.kind in {"call", "refund"} else None
+            count = 1 if fault.kind in {"call", "refund", "return", "key"} else None
             switch_on(box, Wish(fault.name, scope=scope, api=api, value=value, count=count), source="tag")
 
 

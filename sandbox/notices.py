@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Row
@@ -10,6 +11,7 @@ from sandbox.faults import Control
 
 WAITING, SENDING, DONE, GIVEN_UP, DROPPED = "waiting", "sending", "done", "given_up", "dropped"
 ANY_TRADE = "*"
+PATIENCE = 10.0  # seconds that an answer waits for the notification that should come first
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,13 @@ def _release(box: Box, row: Row) -> None:
     )
     now = box.clock.now()
     box.store.run(sql, now, WAITING, row["id"], row["out_trade_no"], ANY_TRADE, row["app_id"])
+
+
+def wait_until_tried(box: Box, ids: Sequence[int]) -> None:
+    """Until the courier has sent the first of them, whatever came of it; not for ever."""
+    deadline = time.monotonic() + PATIENCE
+    while ids and time.monotonic() < deadline and not was_tried(box, ids[0]):
+        time.sleep(0.02)
 
 
 def was_tried(box: Box, notification_id: int) -> bool:

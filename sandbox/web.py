@@ -39,6 +39,7 @@ class Request:
     languages: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)  # by lower-case name
     sent_target: str = ""  # path and query exactly as they came over the wire
+    address: str = ""  # of who asks
 
     @property
     def target(self) -> str:
@@ -56,6 +57,7 @@ class Request:
             languages=environ.get("HTTP_ACCEPT_LANGUAGE", ""),
             headers=_headers(environ),
             sent_target=environ.get("sandbox.target", ""),
+            address=environ.get("REMOTE_ADDR", ""),
         )
 
     def pairs(self, *, charset: str = "utf-8") -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,3 +87,11 @@ def strike(
         forged = faults.just_now({fault: ways[dice.number(box.seed, "forgery", number, below=len(ways))]}, scope=number)
     honest = faults.just_now(values, scope=faults.EVERYWHERE)
     return Struck(other_amount=rolls("other_amount"), controls=honest, forged=forged)
+
+
+def announce(send: Callable[..., Sequence[object]], struck: Struck, counts: dict[str, int]) -> None:
+    """A payment in bulk is told of, the forgery first; `send` takes `extra` controls, and whether it is sent `once`."""
+    counts["paid"] += 1
+    if struck.forged:
+        counts["notifications"] += len(send(extra=struck.forged, once=True))
+    counts["notifications"] += len(send(extra=struck.controls))

@@ -15,6 +15,7 @@ from django.utils import translation
 from pytest_django.plugin import blocking_manager_key
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
+LONGEST_ID = 100
 
 
 def pytest_configure() -> None:
@@ -54,6 +55,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Keys and messages are made anew in every process: they are called by their argument's name, and numbered."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_ID else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGKILL
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ def scene(name: str, **facts: Any) -> Scene:
 class Hand:
     """
     :param scenes: the module whose functions it can be asked for
-    :param environment: settings of the process; FAIL_AT has it die somewhere
+    :param environment: settings of the process
     """
 
     def __init__(self, scenes: str, environment: Mapping[str, str]) -> None:
@@ -55,9 +56,10 @@ class Hand:
         assert self._answer()["ready"]
         return self
 
-    def begin(self, wanted: Scene, *, at: float = 0) -> None:
+    def begin(self, wanted: Scene, *, at: float = 0, doom: Mapping[str, str] | None = None) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"scene": wanted.name, "facts": wanted.facts, "at": at}) + "\n")
+        told = {"scene": wanted.name, "facts": wanted.facts, "at": at, "doom": dict(doom or {})}
+        self.process.stdin.write(json.dumps(told) + "\n")
         self.process.stdin.flush()
 
     def end(self) -> Any:
@@ -74,14 +76,12 @@ class Hand:
         self.begin(Scene(name, facts))
         return self.end()
 
-    def dies(self, name: str, **facts: Any) -> int:
-        """The signal that it died of in a scene; that it lives on is a failure of the test."""
-        self.begin(Scene(name, facts))
-        try:
-            lived = self.end()
-        except HandDied:
-            return -self.process.wait()
-        raise AssertionError(f"{name} came to its end: {lived!r}\n{self.last_words()}")
+    def dies_at(self, failpoint: str, wanted: Scene, *, mark: Path) -> None:
+        """A child of the hand does a scene and is killed at a failpoint; one that it never reaches fails the test."""
+        self.begin(wanted, doom={"FAIL_AT": failpoint, "FAIL_MARK": str(mark)})
+        ended = self.end()
+        assert mark.exists(), f"{failpoint} was not reached\n{self.last_words()}"
+        assert ended == -SIGKILL, f"it ended with {ended}\n{self.last_words()}"
 
     def leave(self) -> None:
         if self.process.poll() is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import time_machine
 from django.db import transaction
@@ -104,12 +105,16 @@ def rolled_back() -> Iterator[None]:
 def ringing() -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """The rings of the bell that are due in the block, heard when their transaction is committed."""
     heard: list[tuple[str, dict[str, Any]]] = []
-    send, queue.send = queue.send, lambda task_name, kwargs: heard.append((task_name, kwargs))
-    try:
-        with override_settings(BELL="celery"):
-            yield heard
-    finally:
-        queue.send = send
+
+    def hear(task_name: str, kwargs: dict[str, Any], *, delay: float) -> None:
+        heard.append((task_name, kwargs))
+
+    with (
+        override_settings(BELL="celery"),
+        mock.patch.object(queue, "send", hear),
+        mock.patch.object(queue, "BURST_SECONDS", 0),
+    ):
+        yield heard
 
 
 def forget_process_state() -> None:

@@ -18,7 +18,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds: to migrate takes a while where two cores are busy with other tests
 SET_UP = "import django; django.setup()\n"
 
 

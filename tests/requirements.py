@@ -42,3 +42,8 @@ def chromium() -> str:
 def fuzzer() -> None:
     """Atheris, of which there are wheels for Linux on x86 alone."""
     pytest.importorskip("atheris", reason="needs atheris, which is made for Linux on x86-64")
+
+
+def pdf() -> None:
+    """What makes receipts into PDFs, with Pango and a font with Chinese characters beside it."""
+    pytest.importorskip("weasyprint", reason="needs requirements-pdf.lock (make .venv/.pdf) and libpango")

@@ -60,7 +60,8 @@ GROUPS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         _("Payments"),
         (
             Item(_("Payments"), "payments", "payments_payment_changelist", "payments.view_payment", "payments:trouble"),
-            Item(_("Refunds"), "undo", "payments_refund_changelist", "payments.view_refund", "payments:refund_trouble"),
+            Item(_("Live monitor"), "monitoring", "payments_monitor", "payments.view_payment"),
+            Item(_("Refunds"), "undo", "payments_refund_changelist", "payments.view_refund", "payments:refund_work"),
             Item(
                 _("Unapplied money"),
                 "help",
@@ -105,6 +106,12 @@ GROUPS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         _("Settings"),
         (
             Item(_("Shop"), "storefront", "kernel_shopsettings_changelist", "kernel.view_shopsettings"),
+            Item(
+                _("Invoice settings"),
+                "receipt_long",
+                "payments_invoicesettings_changelist",
+                "payments.view_invoicesettings",
+            ),
             Item(_("Staff"), "badge", "kernel_user_changelist", "kernel.view_user"),
             Item(_("Roles"), "shield_person", "auth_group_changelist", "auth.view_group"),
         ),

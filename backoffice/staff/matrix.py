@@ -43,6 +43,7 @@ class Matrix:
     pages: Mapping[str, str]
     list_actions: Mapping[str, str]
     refund_caps_fen: Mapping[str, int]
+    refunds_a_day: Mapping[str, int]
 
     def of(self, role: Role) -> list[str]:
         return sorted(permission for permission, roles in self.permissions.items() if role in roles)
@@ -63,6 +64,7 @@ def matrix() -> Matrix:
         pages=written["pages"],
         list_actions=written["list_actions"],
         refund_caps_fen=written["refund_caps_fen"],
+        refunds_a_day=written["refunds_a_day"],
     )
 
 

@@ -40,7 +40,9 @@ def ensure_roles() -> int:
     changed = sum(_set(role, {known[name] for name in matrix().of(role)}) for role in Role)
     settings = shop()
     if not settings.refund_caps_fen:
-        ShopSettings.objects.filter(pk=settings.pk).update(refund_caps_fen=dict(matrix().refund_caps_fen))
+        ShopSettings.objects.filter(pk=settings.pk).update(
+            refund_caps_fen=dict(matrix().refund_caps_fen), refunds_a_day=dict(matrix().refunds_a_day)
+        )
     return changed
 
 

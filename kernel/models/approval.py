@@ -14,6 +14,7 @@ class Approval(models.Model):
         REJECTED = "rejected", _("Rejected")
         EXPIRED = "expired", _("Expired")
         USED = "used", _("Approved and done")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     kind = models.CharField(_("kind"), max_length=40)
     subject_type = models.CharField(_("subject type"), max_length=80)

@@ -29,6 +29,12 @@ class ShopSettings(models.Model):
         blank=True,
         help_text=_("Largest single refund of each role, in fen; a role that is not named has no cap."),
     )
+    refunds_a_day = models.JSONField(
+        _("refunds a day"),
+        default=dict,
+        blank=True,
+        help_text=_("How many refunds one person of a role requests in a day without approval; no number, no limit."),
+    )
     rule_refunds_need_approval = models.BooleanField(
         _("refunds requested by rules need approval"),
         default=True,

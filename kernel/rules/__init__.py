@@ -1,7 +1,7 @@
 """What staff automate without code: when this happens and that holds, do those. Apps register what there is."""
 
 from .backtest import BackTest, Sample, back_test
-from .conditions import WrongValue, parse
+from .conditions import WrongValue, parse, to_codes, to_words
 from .registry import (
     Action,
     Field,
@@ -42,4 +42,6 @@ __all__ = [
     "register_event",
     "register_rule",
     "switch",
+    "to_codes",
+    "to_words",
 ]

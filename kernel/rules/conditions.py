@@ -15,6 +15,7 @@ from kernel.workflow import OPERATORS
 from .registry import Field, Kind, RuleEvent
 
 Condition = Callable[[Mapping[str, object]], bool]
+SEPARATORS = re.compile(r"[,，、]")
 CLOCK = re.compile(r"([01]?[0-9]|2[0-3])[:：]([0-5][0-9])")
 ORDERED = frozenset({Kind.MONEY, Kind.NUMBER, Kind.TIME})
 SETS = frozenset({RuleCondition.Operator.IN, RuleCondition.Operator.NOT_IN})
@@ -49,8 +50,28 @@ def parse(*, field: Field, op: str, given: str) -> object:
     if op in COMPARISONS and field.kind not in ORDERED:
         raise WrongComparison(label=field.label, sign=RuleCondition.Operator(op).label)
     if op in SETS:
-        return [_typed(field, part.strip()) for part in re.split(r"[,，、]", given) if part.strip()]
+        return [_typed(field, part.strip()) for part in SEPARATORS.split(given) if part.strip()]
     return _typed(field, given.strip())
+
+
+def to_codes(*, field: Field, op: str, given: str) -> str:
+    """
+    A value that fits, as it is stored: choices by their codes, whatever language they were written in.
+
+    :raises WrongValue: as `parse`
+    """
+    parsed = parse(field=field, op=op, given=given)
+    if field.kind is not Kind.CHOICE:
+        return given
+    return ", ".join(parsed) if isinstance(parsed, list) else str(parsed)
+
+
+def to_words(*, field: Field, stored: str) -> str:
+    """The same as staff read it: choices by what they are called."""
+    if field.kind is not Kind.CHOICE:
+        return stored
+    labels = {code: str(label) for code, label in field.choices()}
+    return ", ".join(labels.get(part.strip(), part.strip()) for part in SEPARATORS.split(stored))
 
 
 def compiled(*, event: RuleEvent, conditions: Iterable[RuleCondition]) -> Condition:

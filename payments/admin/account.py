@@ -23,10 +23,12 @@ from kernel.errors import DomainError
 from .. import services
 from ..gateways import GATEWAYS, CheckStatus, Gateway, UnknownGateway, gateway_class
 from ..models import Credential, GatewayAccount
-from . import looks
+from ..services.soundness import judge_accounts
+from ..services.words import METHODS
 from .account_form import AccountForm
 from .filters import ACCOUNTS_KEY
 
+MOST_ACCOUNTS = 100
 OWNERS_ALONE = "payments.change_gatewayaccount"  # may retire a key that is still in use
 MARKS = {CheckStatus.OK: ("✓", "good"), CheckStatus.WARNING: ("!", "warning"), CheckStatus.ERROR: ("✗", "bad")}
 
@@ -81,6 +83,7 @@ class RetireKey(ObjectAction[GatewayAccount]):
         "One that did something in the last 24 hours is kept."
     )
     form_class = RetireForm
+    template = "admin/payments/retire_key.html"
     done = gettext_lazy("The key is retired.")
     dangerous = True
     listed = False
@@ -90,6 +93,15 @@ class RetireKey(ObjectAction[GatewayAccount]):
         if not request.user.has_perm(OWNERS_ALONE):
             del form.fields["force"]
         return form
+
+    def context(self, row: GatewayAccount, request: HttpRequest) -> dict[str, object]:
+        given = request.POST.get("credential") or request.GET.get("key") or ""
+        known = Credential.objects.filter(account=row, retired_at=None).select_related("account")
+        credential = known.filter(pk=given).first() if given.isdecimal() else None
+        if credential is None:
+            return {"refusal": services.NoSuchCredential.text}
+        use = services.uses_of(credential_ids=[credential.pk], at=now()).get(credential.pk, services.Use())
+        return {"credential": credential, "key_label": services.label_of(credential), "use": use}
 
     def run(self, deed: Deed[GatewayAccount]) -> None:
         given = deed.form.cleaned_data
@@ -101,6 +113,7 @@ class RetireKey(ObjectAction[GatewayAccount]):
             by=deed.by,
             at=deed.at,
         )
+        judge_accounts(at=deed.at, limit=MOST_ACCOUNTS)
 
 
 @admin.register(GatewayAccount)
@@ -171,6 +184,7 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
 
     def _saved(self, request: HttpRequest, account: GatewayAccount) -> HttpResponse:
         cache.delete(ACCOUNTS_KEY)
+        judge_accounts(at=now(), limit=MOST_ACCOUNTS)
         messages.success(request, _("Saved."))
         if faults := _faults(account):
             told = _("It cannot be used yet: %(faults)s") % {"faults": " · ".join(faults)}
@@ -190,7 +204,7 @@ class GatewayAccountAdmin(BackofficeAdmin[GatewayAccount]):
 
     @admin.display(description=gettext_lazy("ways to pay"))
     def methods_cell(self, row: GatewayAccount) -> str:
-        return ", ".join(str(looks.METHODS.get(code, code)) for code in row.methods) or "—"
+        return ", ".join(str(METHODS.get(code, code)) for code in row.methods) or "—"
 
     @admin.display(description=gettext_lazy("keys"))
     def keys_cell(self, row: GatewayAccount) -> SafeString:

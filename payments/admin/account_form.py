@@ -23,7 +23,7 @@ from .. import services
 from ..gateways import AccountField, ConfigError, FieldKind, Gateway
 from ..gateways.account import MODE
 from ..models import Credential, GatewayAccount
-from .looks import METHODS
+from ..services.words import METHODS
 
 SETTING, KEY, FILE, PASSWORD = "setting_", "key_", "file_", "password_"
 ADDRESS = "gateway_url"

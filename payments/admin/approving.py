@@ -92,6 +92,30 @@ class Reject(_Deciding):
         return None
 
 
+class Withdraw(ObjectAction[Refund]):
+    name = "withdraw"
+    label = gettext_lazy("Withdraw my request")
+    permission = "payments.request_refund"
+    description = gettext_lazy("Nothing is sent, and the amount can be refunded again.")
+    done = gettext_lazy("Withdrawn. The amount can be refunded again.")
+    position = 12
+
+    def applies(self, row: Refund) -> bool:
+        return row.status == Refund.Status.PENDING_APPROVAL
+
+    def context(self, row: Refund, request: HttpRequest) -> dict[str, object]:
+        is_own = row.requested_by_id == actor(request).pk
+        return {"refusal": "" if is_own or not self.applies(row) else approvals.NotYourRequest.text}
+
+    def refusal(self, row: Refund) -> object:
+        return "" if self.applies(row) else _("It does not await approval.")
+
+    def run(self, deed: Deed[Refund]) -> object:
+        services.withdraw_refund(refund_id=deed.object.pk, by=deed.by, at=deed.at)
+        counters.recount(GROUP, at=deed.at)
+        return None
+
+
 def approval_panel(request: HttpRequest, refund: Refund) -> dict[str, object] | None:
     """Who asked for the money to go back, who decided, and why."""
     approval = approvals.latest(kind=services.REFUND, subject_id=refund.pk)

@@ -45,7 +45,11 @@ def count_work() -> dict[str, int]:
         "refused": refused,
         "invoices_waiting": InvoiceRequest.objects.filter(status__in=INVOICES_TO_ISSUE),
         "red_letters_waiting": InvoiceRequest.objects.filter(status=InvoiceRequest.Status.RED_PENDING),
-        "differences": Discrepancy.objects.filter(resolved_at=None),
+        "differences": Discrepancy.objects.filter(resolved_at=None).exclude(kind=Discrepancy.Kind.CUTOFF),
     }
     counted = {name: rows.order_by().values("pk")[:MOST].count() for name, rows in waiting.items()}
-    return {**counted, "trouble": counted["unknown"] + counted["stuck"]}
+    return {
+        **counted,
+        "trouble": counted["unknown"] + counted["stuck"],
+        "refund_work": counted["refund_approval"] + counted["refund_trouble"],
+    }

@@ -6,8 +6,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,35 +22,19 @@ from kernel.clock import now
 from orders.queries import split_terms
 
 from .. import services
-from ..models import Discrepancy
+from ..models import Discrepancy, Statement
 from ..services.reconciling import REPAIRABLE
 from . import looks
 from .base import FactsAdmin
 from .counts import GROUP
+from .difference_list import workbook_of
+from .difference_words import MEANINGS, our_state_words, proposal_for
+from .files import workbook
 from .filters import AccountFilter
 from .parts import InParts, Part, PartFilter, everything
 from .statement import kind_badge, statement_tabs
 
-Kind = Discrepancy.Kind
 CHANGE = "payments.change_discrepancy"
-MEANINGS: dict[str, Any] = {
-    Kind.MISSING_LOCAL: gettext_lazy("The gateway moved this money, and our books do not know of it."),
-    Kind.MISSING_GATEWAY: gettext_lazy("Our books have this money, and the gateway's statement does not."),
-    Kind.AMOUNT: gettext_lazy("Both know it, with different amounts."),
-    Kind.FEE: gettext_lazy("The gateway kept another fee than agreed on the account's page."),
-    Kind.STATUS: gettext_lazy("The gateway says it is done, and our books do not: most likely its message was lost."),
-    Kind.DUPLICATE: gettext_lazy("The statement says the same thing twice."),
-    Kind.CUTOFF: gettext_lazy("It happened close to midnight, and the gateway counts it to the day beside."),
-}
-PROPOSALS: dict[str, Any] = {
-    Kind.MISSING_LOCAL: gettext_lazy("Put it right: what the gateway confirms becomes unapplied money."),
-    Kind.MISSING_GATEWAY: gettext_lazy("Query the payment. If the gateway has it, wait for its next statement."),
-    Kind.AMOUNT: gettext_lazy("Compare with the gateway's console, and ask the gateway."),
-    Kind.FEE: gettext_lazy("Check the agreed fee on the account's page, or claim the difference."),
-    Kind.STATUS: gettext_lazy("Put it right: the gateway is asked, and our books follow."),
-    Kind.DUPLICATE: gettext_lazy("Ask the gateway which of the two it means, and fetch the statement again."),
-    Kind.CUTOFF: gettext_lazy("Nothing: it is closed by itself when the statement beside is here."),
-}
 
 
 class Take(ObjectAction[Discrepancy]):
@@ -156,12 +143,23 @@ class DiscrepancyAdmin(InParts, FactsAdmin[Discrepancy]):
         ("kind_cell", "account_cell"),
         ("meaning", "proposal"),
         ("ours", "theirs"),
-        ("our_state", "their_state"),
+        ("our_state_cell", "their_state"),
         ("trade", "payment_cell"),
         ("refund_cell", "happened"),
         ("owner_cell", "resolved"),
         ("resolution_cell", "resolution_note"),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.list_view)
+        return [path("of/<int:statement_id>/", view, name="payments_discrepancy_list"), *super().get_urls()]
+
+    def list_view(self, request: HttpRequest, statement_id: int) -> HttpResponse:
+        """A day's differences as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        statement = get_object_or_404(Statement.objects.select_related("account"), pk=statement_id)
+        return workbook(workbook_of(statement), name=f"differences-{statement.account.code}-{statement.day}")
 
     def tabs(self, request: HttpRequest) -> list[Tab]:
         return statement_tabs(here=self.part_of(request).code)
@@ -211,13 +209,17 @@ class DiscrepancyAdmin(InParts, FactsAdmin[Discrepancy]):
     def owner_cell(self, row: Discrepancy) -> object:
         return row.owner or looks.faint(_("nobody"))
 
+    @admin.display(description=gettext_lazy("our state"))
+    def our_state_cell(self, row: Discrepancy) -> str:
+        return our_state_words(row)
+
     @admin.display(description=gettext_lazy("what it means"))
     def meaning(self, row: Discrepancy) -> str:
         return str(MEANINGS[row.kind])
 
     @admin.display(description=gettext_lazy("proposed"))
     def proposal(self, row: Discrepancy) -> str:
-        return str(PROPOSALS[row.kind])
+        return proposal_for(row)
 
     @admin.display(description=gettext_lazy("gateway transaction id"))
     def trade(self, row: Discrepancy) -> SafeString:

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..models import GatewayAccount, LedgerEntry
-from .looks import METHODS
+from ..services.external_refunds import MADE_ELSEWHERE
+from ..services.words import METHODS
 
 ACCOUNTS_KEY, ACCOUNTS_SECONDS = "payments:accounts", 60
 
@@ -54,12 +55,21 @@ class OriginFilter(admin.SimpleListFilter):
     parameter_name = "origin"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("staff", _("Requested here")), ("suspense", _("Unapplied money"))]
+        return [
+            ("staff", _("Requested here")),
+            ("suspense", _("Unapplied money")),
+            ("rule", _("A rule")),
+            ("console", _("The gateway's console")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.value():
-            return queryset
-        return queryset.filter(unapplied__isnull=self.value() == "staff")
+        wanted = {
+            "staff": Q(unapplied=None, requested_by__isnull=False),
+            "suspense": Q(unapplied__isnull=False),
+            "rule": Q(unapplied=None, request_key__startswith="rule:"),
+            "console": Q(unapplied=None, request_key__startswith=MADE_ELSEWHERE),
+        }
+        return queryset.filter(wanted.get(self.value() or "", Q()))
 
 
 class KindFilter(admin.SimpleListFilter):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from kernel import counters
 from kernel.admin import Panel, actor, copyable, fen, moment
-from kernel.clock import local, now
+from kernel.clock import now
 from kernel.errors import DomainError
 from kernel.phones import mask_phone
 from orders.queries import split_terms
@@ -29,14 +29,16 @@ from ..views.invoice import served
 from . import looks
 from .base import FactsAdmin
 from .counts import GROUP
+from .files import workbook
 from .invoice_actions import CHANGE, Cancel, ChangeTitle, Fail, SendAgain, SetTax, UploadFiles
 from .invoice_card import invoice_badge, of_order_view
 from .invoice_forms import ExportForm, UploadForm, uploads_of
+from .invoice_pages import ShowPreview, red_letters_view
+from .invoice_provider import AskProvider, Release, Retry, checks_panel, delivery_panel, provider_panel
 from .parts import InParts, Part, PartFilter, everything, with_status
 
 Status = InvoiceRequest.Status
 VIEW = "payments.view_invoicerequest"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PARTS = (
     Part(
         code="",
@@ -79,7 +81,18 @@ class InvoiceRequestAdmin(InParts, FactsAdmin[InvoiceRequest]):
     ordering = ("-pk",)
     show_facets = admin.ShowFacets.NEVER
     private_fields = ("email", "phone")
-    object_actions = (UploadFiles(), SendAgain(), SetTax(), ChangeTitle(), Fail(), Cancel())
+    object_actions = (
+        UploadFiles(),
+        Release(),
+        AskProvider(),
+        Retry(),
+        SendAgain(),
+        SetTax(),
+        ChangeTitle(),
+        ShowPreview(),
+        Fail(),
+        Cancel(),
+    )
     panels = (
         Panel(
             name="lines",
@@ -95,12 +108,34 @@ class InvoiceRequestAdmin(InParts, FactsAdmin[InvoiceRequest]):
             context=files_panel,
             position=20,
         ),
+        Panel(
+            name="checks",
+            title=gettext_lazy("Checks before issuing"),
+            template="admin/payments/invoice_checks.html",
+            context=checks_panel,
+            position=5,
+        ),
+        Panel(
+            name="provider",
+            title=gettext_lazy("At the provider"),
+            template="admin/payments/invoice_provider.html",
+            context=provider_panel,
+            position=15,
+        ),
+        Panel(
+            name="delivery",
+            title=gettext_lazy("Delivery"),
+            template="admin/payments/invoice_delivery.html",
+            context=delivery_panel,
+            position=30,
+        ),
     )
     fields = (
         ("standing", "order_cell"),
         ("type_cell", "invoice_no_cell"),
         ("amount", "net", "tax"),
-        ("title_kind", "title_cell", "tax_no_cell"),
+        ("title_kind", "title_cell"),
+        ("tax_no_cell",),
         ("company_address", "company_phone"),
         ("bank_name", "bank_account"),
         ("reach", "origin"),
@@ -125,15 +160,18 @@ class InvoiceRequestAdmin(InParts, FactsAdmin[InvoiceRequest]):
         return [
             path("upload/", site(self.upload_view), name="payments_invoicerequest_take"),
             path("export/", site(self.export_view), name="payments_invoicerequest_export"),
+            path("red-letters/", site(red_letters_view), name="payments_invoicerequest_red_letters"),
             path("file/<int:file_id>/", site(self.file_view), name="payments_invoicerequest_file"),
             path("of-order/<int:order_id>/", site(of_order_view), name="payments_invoices_of_order"),
             *super().get_urls(),
         ]
 
     def list_buttons(self, request: HttpRequest) -> list[tuple[object, str]]:
+        red = (gettext_lazy("Red letters of a month"), reverse("admin:payments_invoicerequest_red_letters"))
         if not actor(request).has_perm(CHANGE):
-            return []
+            return [red]
         return [
+            red,
             (gettext_lazy("Export for the tax bureau"), reverse("admin:payments_invoicerequest_export")),
             (gettext_lazy("Upload issued invoices"), reverse("admin:payments_invoicerequest_take")),
         ]
@@ -155,7 +193,7 @@ class InvoiceRequestAdmin(InParts, FactsAdmin[InvoiceRequest]):
             try:
                 content = services.export_invoices(again=form.cleaned_data["again"], by=actor(request), at=now())
                 counters.recount(GROUP, at=now())
-                return _workbook(content)
+                return workbook(content, name="invoices")
             except DomainError as refused:
                 problem = str(refused)
         context = {"problem": problem, "title": _("Export for the tax bureau")}
@@ -241,12 +279,3 @@ class InvoiceRequestAdmin(InParts, FactsAdmin[InvoiceRequest]):
 def _masked(row: InvoiceRequest) -> str:
     name, at_sign, host = row.email.partition("@")
     return f"{name[:1]}***{at_sign}{host}" if row.email else mask_phone(row.phone)
-
-
-def _workbook(content: bytes) -> HttpResponse:
-    name = f"invoices-{local(now()):%Y%m%d-%H%M}.xlsx"
-    return HttpResponse(
-        content,
-        content_type=XLSX,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )

@@ -23,7 +23,8 @@ PERMILLE_PER_PERCENT = 10
 
 
 def is_open(row: InvoiceRequest) -> bool:
-    return row.status in InvoiceRequest.OPEN
+    """Not what a provider has: that may be issued any moment."""
+    return row.status in InvoiceRequest.OPEN and row.called_at is None
 
 
 class UploadFiles(ObjectAction[InvoiceRequest]):
@@ -143,7 +144,7 @@ class Cancel(ObjectAction[InvoiceRequest]):
     position = 60
 
     def applies(self, row: InvoiceRequest) -> bool:
-        return is_open(row) or row.status == Status.RED_PENDING
+        return is_open(row) or (row.status == Status.RED_PENDING and row.called_at is None)
 
     def run(self, deed: Deed[InvoiceRequest]) -> object:
         reason = deed.form.cleaned_data["reason"]

@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,12 +15,11 @@ from django.utils.translation import gettext_lazy
 
 from kernel import counters
 from kernel.admin import Deed, ObjectAction, Panel, contribute
-from kernel.clock import now
-from kernel.shop import shop
 from orders.admin import OrderAdmin
 from orders.models import Order
 
 from .. import services
+from ..views.receipt import receipt_page
 from .counts import GROUP
 from .invoice_forms import TitleForm, typed_before
 from .links import drawn, reach
@@ -119,8 +117,7 @@ class ShowReceipt(ObjectAction[Order]):
         row = admin.get_object(request, object_id)
         if row is None or row.paid_fen <= 0:
             return admin.not_there(request, object_id)  # type: ignore[no-any-return]
-        context = {"receipt": services.receipt_of(order=row), "shop": shop(), "at": now()}
-        return render(request, "invoice/receipt.html", context)
+        return receipt_page(request, row)
 
 
 def card(request: HttpRequest, order: Order) -> dict[str, object] | None:

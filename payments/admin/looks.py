@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from kernel.admin import badge, copyable, moment
 from kernel.cells import Tone
@@ -16,14 +15,8 @@ from kernel.models import Category
 from orders.models import Order
 
 from ..models import Notification, Payment, Refund, UnappliedMoney
+from ..services.words import METHODS
 
-METHODS = {
-    "qr": gettext_lazy("QR code"),
-    "page": gettext_lazy("Computer web page"),
-    "wap": gettext_lazy("Mobile web page"),
-    "h5": gettext_lazy("Mobile browser (H5)"),
-    "jsapi": gettext_lazy("Inside WeChat (JSAPI)"),
-}
 PAYMENT: dict[str, tuple[str, Tone]] = {
     Payment.Status.CREATED: ("○", "neutral"),
     Payment.Status.PENDING: ("◔", "info"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 from django.contrib import admin
@@ -20,34 +21,43 @@ from orders.queries import split_terms
 
 from .. import services
 from ..gateways import redact
-from ..models import Notification
+from ..models import Notification, Payment, UnappliedMoney
+from ..services.verdicts import OK, Result
 from . import looks
 from .base import FactsAdmin
 from .counts import GROUP
 from .filters import AccountFilter
 from .parts import InParts, Part, PartFilter, everything, with_status
 
-State = Notification.State
+State, Status = Notification.State, Payment.Status
 REPLAY = "payments.change_notification"
 KINDS = {
     "payment": gettext_lazy("Payment"),
     "refund": gettext_lazy("Refund"),
+    "close": gettext_lazy("Closing"),
     "other": gettext_lazy("Something else"),
 }
 CHECKS = {
     "signature": gettext_lazy("Signature"),
+    "time": gettext_lazy("Time"),
     "account": gettext_lazy("Account"),
     "order": gettext_lazy("Order"),
     "amount": gettext_lazy("Amount"),
     "currency": gettext_lazy("Currency"),
 }
-RESULTS = {
-    "told_before": gettext_lazy("It was known already; nothing was booked twice."),
-    "unapplied": gettext_lazy("The money fits no open order; it is kept as unapplied money."),
-    "parked": gettext_lazy("It does not fit yet and is tried again."),
-    "ignored": gettext_lazy("It is about nothing that is booked."),
-    "refund_asked": gettext_lazy("The gateway is asked what became of the refund."),
-    "succeeded": gettext_lazy("The payment is booked."),
+RESULTS: dict[str, Any] = {
+    Result.TOLD_BEFORE: gettext_lazy("It was known already; nothing was booked twice."),
+    Result.UNAPPLIED: gettext_lazy("The money fits no open order; it is kept as unapplied money."),
+    Result.PARKED: gettext_lazy("It does not fit yet and is tried again."),
+    Result.IGNORED: gettext_lazy("It is about nothing that is booked."),
+    Result.REFUND_ASKED: gettext_lazy("The gateway is asked what became of the refund."),
+    Result.REFUND_EXTERNAL: gettext_lazy("The refund was made at the gateway's own console; it is booked."),
+    Status.PENDING: gettext_lazy("The customer has begun to pay and has not finished."),
+    Status.SUCCEEDED: gettext_lazy("The payment is booked."),
+    Status.FAILED: gettext_lazy("The payment has failed; no money came."),
+    Status.CANCELED: gettext_lazy("The payment is closed; no money came."),
+    Status.EXPIRED: gettext_lazy("The payment had expired before; no money came."),
+    Status.UNKNOWN: gettext_lazy("It says nothing certain; the gateway is asked."),
 }
 
 
@@ -66,7 +76,8 @@ class Replay(ObjectAction[Notification]):
 def verdicts_panel(request: HttpRequest, row: Notification) -> dict[str, object]:
     """Each check with what was found; those after the first fault were not made."""
     result = row.verdicts.get("result", "")
-    checks = [(label, row.verdicts.get(code, "")) for code, label in CHECKS.items()]
+    found = [(label, row.verdicts.get(code, "")) for code, label in CHECKS.items()]
+    checks = [(label, _tone(verdict), _mark(verdict), _words(verdict)) for label, verdict in found]
     return {"checks": checks, "result": RESULTS.get(result, result), "error": row.last_error}
 
 
@@ -220,7 +231,8 @@ class NotificationAdmin(InParts, FactsAdmin[Notification]):
 
 
 def _words(verdict: str) -> str:
-    return {"ok": _("as it should be"), "": _("not made")}.get(verdict, verdict)
+    reasons = dict(UnappliedMoney.Reason.choices)
+    return str({OK: _("as it should be"), "": _("not checked")}.get(verdict) or reasons.get(verdict, verdict))
 
 
 def _mark(verdict: str) -> str:

@@ -36,6 +36,11 @@ class RecordForm(forms.Form):
         max_length=200,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+    tells_customer = forms.BooleanField(
+        label=gettext_lazy("Write to the customer that the money went back"),
+        required=False,
+        widget=forms.CheckboxInput(attrs={"style": "width:auto;align-self:flex-start"}),
+    )
 
     def __init__(self, *args: Any, payments: list[Payment], elsewhere_fen: int, left: Left, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -95,6 +100,7 @@ class RecordRefund(ObjectAction[Order]):
             share=deed.form.share(),
             way=given["way"],
             reason=given["reason"],
+            tells_customer=given["tells_customer"],
         )
         services.record_offline_refund(paid_back=paid_back, key=f"form:{token_of(deed.key)}", by=deed.by, at=deed.at)
         return None

@@ -12,61 +12,22 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from kernel.admin import Deed, ObjectAction, Panel, actor, copyable, fen, moment, money
+from kernel.admin import Panel, actor, copyable, fen, moment, money
 from orders.queries import split_terms
 
-from .. import services
-from ..models import Notification, Payment
+from ..gateways import Movement
+from ..models import Notification, Payment, StatementLine
 from . import looks
 from .base import FactsAdmin
 from .counts import stuck
 from .filters import AccountFilter, MethodFilter
 from .live import live_view
+from .monitor import monitor_view
 from .parts import InParts, Part, PartFilter, everything, with_status
+from .payment_actions import Close, Query, ReplayNews
 from .refunding import RefundPayment
 
 Status = Payment.Status
-ASK = "payments.change_payment"
-
-OUTCOMES = {
-    Status.SUCCEEDED: _("The gateway says: paid. It is booked."),
-    Status.FAILED: _("The gateway says: the payment failed."),
-    Status.CANCELED: _("The gateway says: closed. Nobody can pay it any more."),
-    Status.EXPIRED: _("The gateway says: nothing was paid, and the time is over."),
-    Status.PENDING: _("The gateway says: not paid yet."),
-    Status.CREATED: _("The gateway does not know it yet: the customer has not begun to pay."),
-    Status.UNKNOWN: _("The gateway gave no clear answer. It is asked again by itself."),
-}
-
-
-class Query(ObjectAction[Payment]):
-    name = "query"
-    label = _("Ask the gateway")
-    permission = ASK
-    description = _("What the gateway says is booked: a payment whose notification was lost is repaired like this.")
-    atomic = False  # it speaks to a gateway; asked twice, it is answered twice
-
-    def run(self, deed: Deed[Payment]) -> object:
-        payment = services.query_payment(payment_id=deed.object.pk, at=deed.at)
-        return OUTCOMES[Status(payment.status)]
-
-
-class Close(ObjectAction[Payment]):
-    name = "close"
-    label = _("Close this attempt")
-    permission = ASK
-    description = _("The gateway is asked to close it, so that nobody pays it any more. The order stays open.")
-    dangerous = True
-    atomic = False
-
-    def applies(self, row: Payment) -> bool:
-        return row.status in Payment.OPEN
-
-    def run(self, deed: Deed[Payment]) -> object:
-        payment = services.close_attempt(payment_id=deed.object.pk, at=deed.at)
-        if payment.status in Payment.OPEN and payment.withdrawn_at is not None:
-            return _("The gateway does not know it yet, so there was nothing to close. It is not offered any more.")
-        return OUTCOMES[Status(payment.status)]
 
 
 def notes_panel(request: HttpRequest, payment: Payment) -> dict[str, object]:
@@ -108,7 +69,10 @@ PARTS = (
 @admin.register(Payment)
 class PaymentAdmin(InParts, FactsAdmin[Payment]):
     parts = PARTS
-    list_display = ("number", "order_cell", "method_cell", "amount", "status_cell", "trade_no", "times", "told_cell")
+    list_display = (
+        *("number", "order_cell", "method_cell", "amount", "status_cell"),
+        *("trade_no", "times", "told_cell", "fee"),
+    )
     list_display_links = None
     list_filter = (PartFilter, "created_at", MethodFilter, AccountFilter)
     list_select_related = ("order", "account")
@@ -116,7 +80,7 @@ class PaymentAdmin(InParts, FactsAdmin[Payment]):
     search_help_text = _("Payment, gateway or order number; paste up to 200")
     ordering = ("-created_at", "-pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (RefundPayment(), Query(), Close())
+    object_actions = (RefundPayment(), Query(), ReplayNews(), Close())
     panels = (
         Panel(
             name="notifications",
@@ -139,7 +103,8 @@ class PaymentAdmin(InParts, FactsAdmin[Payment]):
         ("method_cell", "status_cell"),
         ("amount", "refundable"),
         ("refunded", "refunding"),
-        ("trade_no", "last_message"),
+        ("trade_no", "fee"),
+        ("last_message",),
         ("created", "paid"),
         ("expires", "next_query"),
     )
@@ -154,15 +119,20 @@ class PaymentAdmin(InParts, FactsAdmin[Payment]):
         return queryset.filter(numbers), False
 
     def prepare_rows(self, request: HttpRequest, rows: list[Payment]) -> None:
-        """How often the gateway told of each payment on the page, in one query."""
+        """How often the gateway told of each payment on the page, and what it kept of it: a query each."""
         super().prepare_rows(request, rows)
-        copies = told_of([row.payment_no for row in rows])
+        copies, fees = told_of([row.payment_no for row in rows]), fees_of(rows)
         for row in rows:
+            setattr(row, "fee_fen", fees.get(row.pk))  # noqa: B010 - as below
             setattr(row, "told", copies.get(row.payment_no, 0))  # noqa: B010 - the model does not know of lists
 
     def get_urls(self) -> list[URLPattern]:
-        live = self.admin_site.admin_view(live_view)
-        return [path("of-order/<int:order_id>/", live, name="payments_of_order"), *super().get_urls()]
+        live, monitor = (self.admin_site.admin_view(view) for view in (live_view, monitor_view))
+        return [
+            path("of-order/<int:order_id>/", live, name="payments_of_order"),
+            path("monitor/", monitor, name="payments_monitor"),
+            *super().get_urls(),
+        ]
 
     @admin.display(description=_("payment number"), ordering="payment_no")
     def number(self, row: Payment) -> SafeString:
@@ -196,6 +166,12 @@ class PaymentAdmin(InParts, FactsAdmin[Payment]):
     def told_cell(self, row: Payment) -> SafeString:
         return looks.told(getattr(row, "told", 0))
 
+    @admin.display(description=_("fee"))
+    def fee(self, row: Payment) -> SafeString:
+        """Known from the statement of its day alone."""
+        fee_fen = row.__dict__["fee_fen"] if "fee_fen" in row.__dict__ else fees_of([row]).get(row.pk)
+        return money(fee_fen) if fee_fen is not None else looks.faint("—")
+
     @admin.display(description=_("refundable"))
     def refundable(self, row: Payment) -> SafeString:
         return money(row.refundable_fen)
@@ -228,3 +204,11 @@ def told_of(payment_nos: Sequence[str]) -> dict[str, int]:
     """How often gateways told us of payments, resends included."""
     told = Notification.objects.filter(payment_no__in=payment_nos).order_by().values_list("payment_no")
     return dict(told.annotate(times=Sum("copies")))
+
+
+def fees_of(rows: Sequence[Payment]) -> dict[int, int]:
+    """What gateways kept of payments, by their statements."""
+    by_trade = {(row.account_id, row.gateway_trade_no): row.pk for row in rows if row.gateway_trade_no}
+    lines = StatementLine.objects.filter(gateway_trade_no__in=[trade_no for _account, trade_no in by_trade])
+    told = lines.filter(movement=Movement.PAYMENT).values_list("statement__account_id", "gateway_trade_no", "fee_fen")
+    return {by_trade[account, trade_no]: fee for account, trade_no, fee in told if (account, trade_no) in by_trade}

@@ -11,19 +11,23 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from kernel import counters
+from kernel import approvals, counters
 from kernel.admin import Deed, ObjectAction, Panel, copyable, fen, moment, money
 from kernel.clock import now
+from kernel.models import Approval
 from orders.queries import split_terms
 
 from .. import services
 from ..models import Refund, RefundLine
+from ..services.external_refunds import MADE_ELSEWHERE
+from ..services.refund_detours import can_redirect
 from . import looks
-from .approving import Approve, Reject, approval_panel
+from .approving import Approve, Reject, Withdraw, approval_panel
 from .base import FactsAdmin
 from .counts import GROUP, REFUNDS_UNDER_WAY
 from .filters import OriginFilter, RefundAccountFilter
 from .parts import InParts, Part, PartFilter, everything, with_status
+from .redirecting import Redirect
 from .refunding import outcome_of
 
 Status = Refund.Status
@@ -75,7 +79,7 @@ class Settle(ObjectAction[Refund]):
         return row.status in (Status.REQUIRES_ACTION, Status.UNKNOWN)
 
     def is_next(self, row: Refund) -> bool:
-        return row.status == Status.REQUIRES_ACTION
+        return row.status == Status.REQUIRES_ACTION and not can_redirect(row)
 
     def refusal(self, row: Refund) -> object:
         if services.may_settle(refund=row, at=now()):
@@ -100,6 +104,7 @@ def lines_panel(request: HttpRequest, refund: Refund) -> dict[str, object] | Non
     return {"lines": lines} if lines else None
 
 
+ORIGINS = {"rule:": gettext_lazy("A rule"), MADE_ELSEWHERE: gettext_lazy("The gateway's console")}
 PARTS = (
     Part(code="", title=gettext_lazy("All"), narrow=everything),
     Part(
@@ -134,7 +139,18 @@ PARTS = (
 @admin.register(Refund)
 class RefundAdmin(InParts, FactsAdmin[Refund]):
     parts = PARTS
-    list_display = ("number", "order_cell", "amounts", "reason", "origin", "requested_by", "status_cell", "times")
+    list_display = (
+        "number",
+        "order_cell",
+        "amounts",
+        "reason",
+        "origin",
+        "requester",
+        "approver",
+        "status_cell",
+        "way_cell",
+        "times",
+    )
     list_display_links = None
     list_filter = (PartFilter, "created_at", OriginFilter, RefundAccountFilter)
     list_select_related = ("order", "payment__account", "requested_by", "unapplied", "settled_by")
@@ -142,7 +158,7 @@ class RefundAdmin(InParts, FactsAdmin[Refund]):
     search_help_text = gettext_lazy("Refund, payment, gateway or order number; paste up to 200")
     ordering = ("-created_at", "-pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (Approve(), Reject(), AskAgain(), Settle())
+    object_actions = (Approve(), Reject(), Withdraw(), AskAgain(), Redirect(), Settle())
     panels = (
         Panel(
             name="approval",
@@ -170,6 +186,12 @@ class RefundAdmin(InParts, FactsAdmin[Refund]):
         ("sent", "settled"),
         ("due", "attempt"),
     )
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Refund]) -> None:
+        super().prepare_rows(request, rows)
+        found = approvals.latest_of(kind=services.REFUND, subject_ids=[row.pk for row in rows])
+        for row in rows:
+            setattr(row, "approval", found.get(row.pk))  # noqa: B010 - the model does not know of lists
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Refund], search_term: str
@@ -205,11 +227,29 @@ class RefundAdmin(InParts, FactsAdmin[Refund]):
 
     @admin.display(description=gettext_lazy("origin"))
     def origin(self, row: Refund) -> str:
-        if row.unapplied_id:
-            return _("Unapplied money")
-        if row.way != Refund.Way.GATEWAY:
+        if row.unapplied is not None:
+            return _("Unapplied money: %(why)s") % {"why": row.unapplied.get_reason_display()}
+        if row.requested_by_id:
+            return _("Requested here")
+        return next((str(words) for head, words in ORIGINS.items() if row.request_key.startswith(head)), _("The shop"))
+
+    @admin.display(description=gettext_lazy("requested by"), ordering="requested_by__username")
+    def requester(self, row: Refund) -> object:
+        return row.requested_by or looks.faint("—")
+
+    @admin.display(description=gettext_lazy("approved by"))
+    def approver(self, row: Refund) -> object:
+        """Who decided; whoever said no, or took it back, is in the words beside the status."""
+        approval = getattr(row, "approval", None)
+        if approval is None or approval.state not in (Approval.State.APPROVED, Approval.State.USED):
+            return looks.faint("—")
+        return approval.decided_by
+
+    @admin.display(description=gettext_lazy("goes back by"), ordering="way")
+    def way_cell(self, row: Refund) -> str:
+        if row.way != Refund.Way.GATEWAY or row.payment is None:
             return str(row.get_way_display())
-        return _("Requested here") if row.requested_by_id else _("The shop itself, or the gateway's console")
+        return _("The way it was paid · %(account)s") % {"account": row.payment.account}
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def status_cell(self, row: Refund) -> SafeString:

@@ -12,16 +12,19 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kernel.admin import Deed, ObjectAction, YuanField, actor
 from kernel.clock import now
+from kernel.models import User
 from kernel.money import yuan
 from kernel.once import token_of
-from kernel.shop import refund_cap_fen, shop
+from kernel.shop import refund_cap_fen, refunds_a_day, shop
 from orders.models import Order
 
 from .. import services
 from ..models import Payment, Refund
 from ..queries import Left, left_to_refund, payments_of, refundable_payments
+from ..services.four_eyes import refunds_today
 from ..services.shares import everything_first
 from . import looks
+from .invoice_words import after_refund
 
 REQUEST = "payments.request_refund"
 LINE = "line_"
@@ -176,7 +179,9 @@ class _Refunding(ObjectAction[Any]):
             "order": order,
             "reasons": REASONS,
             "cap": yuan(cap_fen) if cap_fen is not None else "",
+            "is_day_full": _is_day_full(actor(request)),
             "refundable_fen": sum(payment.refundable_fen for payment in offered),
+            "invoices": after_refund(order),
             "in_flight_fen": sum(payment.refunding_fen for payment in self.choosable(row)),
         }
         if offered:
@@ -223,7 +228,7 @@ class RefundOrder(_Refunding):
 
 class RefundPayment(_Refunding):
     def applies(self, row: Payment) -> bool:
-        return row.status == Payment.Status.SUCCEEDED
+        return row.status == Payment.Status.SUCCEEDED and row.refundable_fen > 0
 
     def order_of(self, row: Payment) -> Order:
         return row.order
@@ -233,6 +238,11 @@ class RefundPayment(_Refunding):
 
     def choosable(self, row: Payment) -> list[Payment]:
         return [row]
+
+
+def _is_day_full(person: User) -> bool:
+    most = refunds_a_day(person)
+    return most is not None and refunds_today(by=person, at=now()) >= most
 
 
 def tell(request: HttpRequest, refund: Refund) -> None:

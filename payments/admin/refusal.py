@@ -23,6 +23,7 @@ from .notification import readable
 
 REASONS = {
     "forged": gettext_lazy("The signature is wrong"),
+    "stale": gettext_lazy("Signed long ago, or in the future"),
     "other_account": gettext_lazy("Meant for another account"),
     "unknown_key": gettext_lazy("Signed with a key we do not have"),
     "unreadable": gettext_lazy("Authentic, but unreadable"),
@@ -31,6 +32,10 @@ REMEDIES = {
     "forged": gettext_lazy(
         "Somebody may be trying forgeries; nothing was booked. If real payments are missing, compare the gateway's "
         "public key of this account with the one in the gateway's console."
+    ),
+    "stale": gettext_lazy(
+        "One or two are most likely copies that somebody sends again; nothing was booked. If all messages are refused, "
+        "set the clock of this server right: the gateway's and ours may be five minutes apart at most."
     ),
     "other_account": gettext_lazy("Compare app ID and merchant ID of this account with the gateway's console."),
     "unknown_key": gettext_lazy("Fetch the gateway's new key or certificate and enter it."),

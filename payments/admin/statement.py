@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -28,8 +29,10 @@ from ..models import Discrepancy, GatewayAccount, Statement
 from .account import GatewayAccountAdmin
 from .base import FactsAdmin
 from .counts import GROUP
+from .difference_words import OPEN_FIRST, movement_words, proposal_for
 from .filters import AccountFilter
 from .ledger import signed
+from .parts import InParts, Part, PartFilter, everything
 
 CHANGE = "payments.change_statement"
 SHOWN = 200
@@ -151,22 +154,35 @@ def sums_panel(request: HttpRequest, row: Statement) -> dict[str, object]:
 
 
 def differences_panel(request: HttpRequest, row: Statement) -> dict[str, object]:
-    found = row.discrepancies.select_related("owner").order_by("resolved_at", "kind", "pk")
-    open_count = found.filter(resolved_at=None).count()
+    found = row.discrepancies.select_related("owner").order_by(OPEN_FIRST, "kind", "pk")
+    open_count = found.filter(resolved_at=None).exclude(kind=Discrepancy.Kind.CUTOFF).count()
     base = reverse("admin:payments_discrepancy_changelist")
     return {
-        "rows": [(it, kind_badge(it)) for it in found[:SHOWN]],
+        "rows": [(it, kind_badge(it), "" if it.resolved_at else proposal_for(it)) for it in found[:SHOWN]],
         "open": open_count,
-        "all": f"{base}?q={row.account.code}",
+        "file": reverse("admin:payments_discrepancy_list", args=(row.pk,)),
+        "all": f"{base}?part=all&q={row.account.code}",
         "total": found.count(),
     }
 
 
+def _is_here(rows: QuerySet[Statement], request: HttpRequest) -> QuerySet[Statement]:
+    return rows.filter(state__in=(Statement.State.FETCHED, Statement.State.EMPTY))
+
+
+PARTS = (
+    Part(code="", title=gettext_lazy("Daily summary"), narrow=everything),
+    Part(code="funds", title=gettext_lazy("Funds and fees"), narrow=_is_here),
+)
+FUNDS = ("day_cell", "account", "paid", "given_back", "fees", "fees_booked", "net")
+
+
 @admin.register(Statement)
-class StatementAdmin(FactsAdmin[Statement]):
-    list_display = ("day_cell", "account", "standing", "ours", "theirs", "difference", "fees", "open_cell")
+class StatementAdmin(InParts, FactsAdmin[Statement]):
+    parts = PARTS
+    list_display = ("day_cell", "account", "standing", "ours", "theirs", "difference", "fees", "open_cell", "owners")
     list_display_links = None
-    list_filter = ("day", "state", AccountFilter)
+    list_filter = (PartFilter, "day", "state", AccountFilter)
     list_select_related = ("account",)
     ordering = ("-day", "account__position", "-pk")
     show_facets = admin.ShowFacets.NEVER
@@ -190,7 +206,8 @@ class StatementAdmin(FactsAdmin[Statement]):
     fields = (("day", "account"), ("standing", "fetched"), ("compared", "source"), ("last_message",))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Statement]:
-        still_open = Count("discrepancies", filter=Q(discrepancies__resolved_at=None))
+        is_open = Q(discrepancies__resolved_at=None) & ~Q(discrepancies__kind=Discrepancy.Kind.CUTOFF)
+        still_open = Count("discrepancies", filter=is_open)
         return super().get_queryset(request).annotate(open_count=still_open)
 
     def get_urls(self) -> list[URLPattern]:
@@ -203,7 +220,20 @@ class StatementAdmin(FactsAdmin[Statement]):
         return [(gettext_lazy("Fetch or upload a statement"), reverse("admin:payments_statement_take"))]
 
     def tabs(self, request: HttpRequest) -> list[Tab]:
-        return statement_tabs(here="days")
+        return statement_tabs(here=self.part_of(request).code or "days")
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return FUNDS if self.part_of(request).code == "funds" else super().get_list_display(request)
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Statement]) -> None:
+        """Whose work the open differences of each day are; one query for the page."""
+        super().prepare_rows(request, rows)
+        of_rows = Discrepancy.objects.filter(statement__in=rows, resolved_at=None, owner__isnull=False)
+        names: defaultdict[int, set[str]] = defaultdict(set)
+        for row in of_rows.select_related("owner").order_by("pk"):
+            names[row.statement_id].add(str(row.owner))
+        for statement in rows:
+            setattr(statement, "owner_names", sorted(names[statement.pk]))  # noqa: B010 - the model knows no lists
 
     def take_view(self, request: HttpRequest) -> HttpResponse:
         """A day's statement, asked of the gateway or read from a file; compared at once."""
@@ -267,6 +297,15 @@ class StatementAdmin(FactsAdmin[Statement]):
             return badge(_("agrees"), glyph="✓", tone="good")
         return badge(str(row.open_count), glyph="!", tone="bad")
 
+    @admin.display(description=gettext_lazy("owner"))
+    def owners(self, row: Statement) -> object:
+        names: list[str] = getattr(row, "owner_names", [])
+        return format_html_join(", ", "{}", ((name,) for name in names)) if names else "—"
+
+    @admin.display(description=gettext_lazy("to be paid out"))
+    def net(self, row: Statement) -> object:
+        return money(row.net_fen)
+
     @admin.display(description=gettext_lazy("fetched at"))
     def fetched(self, row: Statement) -> SafeString:
         return moment(row.fetched_at, long=True)
@@ -275,13 +314,16 @@ class StatementAdmin(FactsAdmin[Statement]):
     def compared(self, row: Statement) -> SafeString:
         return moment(row.compared_at, long=True)
 
-    @admin.display(description=gettext_lazy("source"))
+    @admin.display(description=gettext_lazy("came from"))
     def source(self, row: Statement) -> str:
         if row.fetched_at is None:
             return "—"
         return _("uploaded by staff") if row.is_uploaded else _("fetched from the gateway")
 
     fees = fen("fees_fen", gettext_lazy("fees"))
+    paid = fen("payments_fen", gettext_lazy("paid at the gateway"))
+    given_back = fen("refunds_fen", gettext_lazy("refunded at the gateway"))
+    fees_booked = fen("fees_booked_fen", gettext_lazy("fees booked"))
 
 
 def statement_tabs(*, here: str) -> list[Tab]:
@@ -291,16 +333,21 @@ def statement_tabs(*, here: str) -> list[Tab]:
         Tab(title=gettext_lazy("Daily summary"), link=days, active=here == "days"),
         Tab(title=gettext_lazy("Open differences"), link=rows, active=here == ""),
         Tab(title=gettext_lazy("Mine"), link=f"{rows}?part=mine", active=here == "mine"),
+        Tab(title=gettext_lazy("Funds and fees"), link=f"{days}?part=funds", active=here == "funds"),
         Tab(title=gettext_lazy("Resolved"), link=f"{rows}?part=done", active=here == "done"),
     ]
 
 
 def kind_badge(row: Discrepancy) -> SafeString:
+    """The kind, and under it whether it is about a payment or a refund."""
+    words = str(row.get_kind_display())
+    shown = badge(words, glyph="!", tone="bad")
     if row.resolved_at is not None:
-        return badge(row.get_kind_display(), glyph="✓")
-    if row.kind == Discrepancy.Kind.CUTOFF:
-        return badge(row.get_kind_display(), glyph="◔", tone="info")
-    return badge(row.get_kind_display(), glyph="!", tone="bad")
+        shown = badge(words, glyph="✓")
+    elif row.kind == Discrepancy.Kind.CUTOFF:
+        shown = badge(words, glyph="◔", tone="info")
+    cell = '<span class="bo-stack">{}<span class="bo-small bo-faint">{}</span></span>'
+    return format_html(cell, shown, movement_words(row))
 
 
 def _side(count: int, amount_fen: int) -> SafeString:

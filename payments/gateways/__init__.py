@@ -10,12 +10,13 @@ from .base import (
     Gateway,
     InboundRequest,
     Meter,
+    StaleNotification,
     UnknownKey,
     Unreadable,
     Unsupported,
     claim_problems,
 )
-from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
+from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundDetour, RefundRef, RefundRequest
 from .checks import CheckResult, CheckStatus
 from .event import EventKind, GatewayEvent, Outcome
 from .fields import storable
@@ -56,8 +57,10 @@ __all__ = [
     "NextAction",
     "Outcome",
     "PaymentRef",
+    "RefundDetour",
     "RefundRef",
     "RefundRequest",
+    "StaleNotification",
     "StatementFile",
     "StatementLine",
     "StatementRequest",

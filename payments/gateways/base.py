@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from kernel.clock import now
 
 from .account import AccountConfig, AccountField, ConfigError, Words
-from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundRef, RefundRequest
+from .calls import Capabilities, CreateRequest, NextAction, PaymentRef, RefundDetour, RefundRef, RefundRequest
 from .checks import CheckResult
 from .event import GatewayEvent
 from .statement import StatementFile, StatementLine, StatementRequest
@@ -21,14 +21,26 @@ Clock = Callable[[], datetime]
 
 
 class Meter(Protocol):
-    """Counts what each key does, so that nobody retires one that is still in use."""
+    """Counts what each key does, so that nobody retires one that is still in use; and hears the gateway's time."""
 
     def __call__(self, *, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
         """:param value: the key or certificate in clear, as the account holds it under the field code `kind`"""
 
+    def hear(self, *, told: datetime, at: datetime) -> None:
+        """:param told: the gateway's time, in an answer whose signature fits; `at` is ours"""
 
-def no_meter(*, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
-    """Nobody counts."""
+
+class _NoMeter:
+    """Nobody counts, and nobody listens."""
+
+    def __call__(self, *, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
+        return
+
+    def hear(self, *, told: datetime, at: datetime) -> None:
+        return
+
+
+no_meter = _NoMeter()
 
 
 class Unsupported(ConfigError):
@@ -37,6 +49,10 @@ class Unsupported(ConfigError):
 
 class ForgedNotification(Exception):
     """The signature is missing, stale or wrong: nothing in the message may be believed."""
+
+
+class StaleNotification(ForgedNotification):
+    """Signed too long ago, or in the future: a replay, or one of two clocks is wrong."""
 
 
 class UnknownKey(Exception):
@@ -150,6 +166,14 @@ class Gateway(ABC):
 
         :raises ConfigError: if the account is set up wrongly
         """
+
+    def redirect_refund(self, *, detour: RefundDetour) -> GatewayEvent:
+        """
+        Send a refund elsewhere that needs a person; whatever else became of it meanwhile is told, and nothing sent.
+
+        :raises ConfigError: if the account is set up wrongly, or the gateway has no such service
+        """
+        raise Unsupported(field="contract", label=self.label)
 
     @abstractmethod
     def parse_notification(self, *, request: InboundRequest) -> GatewayEvent:

@@ -18,6 +18,8 @@ class Capabilities:
     :param has_statements: whether the gateway gives statements to fetch and read
     :param refund_notifies_payment_url: news of refunds comes to the payment's own address
     :param confirm_by_query: a notified success counts only once a query says the same
+    :param redirects_refunds: a refund that does not reach the payer can be sent elsewhere: `Gateway.redirect_refund`
+    :param signs_time: its notifications are signed with the time, and old ones are refused
     :param repeats_codes: asked again under the same number, it gives the same code to scan; otherwise a code is given
         once, and one whose answer was lost stays lost
     """
@@ -35,7 +37,9 @@ class Capabilities:
     refund_window: timedelta | None = None
     asks_payer: frozenset[str] = frozenset()
     has_statements: bool = False
+    redirects_refunds: bool = False
     repeats_codes: bool = True
+    signs_time: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,7 @@ class RefundRequest:
     :param refund_no: fixed and committed before the first call; a retry uses the same one
     :param total_fen: of the payment
     :param created_at: of the payment
-    :param requested_at: of the refund: fixed with its number, and part of its key at some gateways
+    :param requested_at: when the refund was first sent: part of its key at some gateways, so it never changes
     """
 
     refund_no: str
@@ -111,3 +115,17 @@ class RefundRef:
     created_at: datetime
     requested_at: datetime | None = None
     gateway_trade_no: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDetour:
+    """
+    Where a refund goes that did not reach the payer: to a card of theirs, or, without one, back to the shop.
+
+    :param bank: the gateway's name of the card's bank
+    """
+
+    ref: RefundRef
+    bank: str = ""
+    bank_account: str = field(default="", repr=False)
+    holder: str = field(default="", repr=False)

@@ -115,6 +115,11 @@ def load_pfx(data_base64: str, *, password: str, field: AccountField) -> KeyStor
     return KeyStore(key, certificate.certificate, others)
 
 
+def forget_pfx() -> None:
+    """Keep no PFX file that was opened, but by whoever holds it."""
+    _open_pfx.cache_clear()
+
+
 def normalise_pfx(data_base64: str, *, password: str, field: AccountField) -> str:
     """
     A PFX file as it is stored: base64, without a password of its own, so that it outlives a change of passwords.

@@ -36,6 +36,7 @@ class CheckResult:
     remedy: str = ""
 
 
+NOTIFY_CODE = "notify_url"
 NOTIFY_LABEL = gettext_lazy("Notification address")
 
 
@@ -49,7 +50,7 @@ def check_notify_url(*, url: str, environment: Environment) -> CheckResult:
     status, meaning, remedy = _judge_address(urlsplit(url), environment)
     if status is CheckStatus.OK and len(url) > ADDRESS_LIMIT:
         status, meaning = CheckStatus.ERROR, _("It is longer than 255 characters.")
-    return CheckResult(code="notify_url", label=NOTIFY_LABEL, status=status, value=url, meaning=meaning, remedy=remedy)
+    return CheckResult(code=NOTIFY_CODE, label=NOTIFY_LABEL, status=status, value=url, meaning=meaning, remedy=remedy)
 
 
 def _judge_address(parts: SplitResult, environment: Environment) -> tuple[CheckStatus, str, str]:

@@ -49,6 +49,7 @@ class GatewayEvent:
     :param code: the gateway's own code; ours begin with `local.`, `http.`, `transport.` or `answer.`
     :param message: the gateway's own words, for staff
     :param raw: the bytes it came in, for the record
+    :param key_serial: of the key or certificate it is signed with, where a notification names one
     """
 
     kind: EventKind
@@ -67,6 +68,7 @@ class GatewayEvent:
     code: str = ""
     message: str = ""
     raw: bytes = field(default=b"", repr=False)
+    key_serial: str = ""
 
     def __post_init__(self) -> None:
         make_storable(self, *TEXTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from kernel.clock import SHANGHAI
 
 YUAN = re.compile(r"(?P<yuan>[0-9]{1,12})(?:\.(?P<cents>[0-9]{1,2})0*)?")
 BEIJING_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?")
+UNQUOTED = re.compile(rb"[^0-9A-Za-z_.~-]")
+QUOTED = {bytes([code]): b"%%%02X" % code for code in range(256)} | {b" ": b"+"}
 WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 LARGEST_FEN = 10**15  # ten trillion yuan; no database stores much more
 YEARS = range(2000, 2200)  # at the ends of the calendar a time in Beijing has none in UTC
@@ -75,6 +78,15 @@ def link(value: object) -> str:
     if WEB_ADDRESS.fullmatch(text(value)) is None:
         raise ValueError("not a web address")
     return text(value)
+
+
+def form_of(params: Mapping[str, str]) -> str:
+    """As `urllib.parse.urlencode` writes it, which takes a third of a request's time to look at every single byte."""
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params.items())
+
+
+def _quoted(text: str) -> str:
+    return UNQUOTED.sub(lambda it: QUOTED[it[0]], text.encode()).decode("ascii")
 
 
 def storable(text: str) -> str:

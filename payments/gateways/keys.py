@@ -86,6 +86,11 @@ def load_public(pasted: str, *, field: AccountField) -> RSAPublicKey:
     return _public_keys.get(pasted, field=field)
 
 
+def forget_private() -> None:
+    """Keep no private key that was parsed, but by whoever holds it."""
+    _private_keys.forget()
+
+
 def normalise_private(pasted: str, *, field: AccountField) -> str:
     """
     A private key as it is stored: PKCS#8 PEM.
@@ -139,6 +144,10 @@ class _KeyCache(Generic[Key]):
             while len(self._keys) > CACHED_KEYS:
                 self._keys.popitem(last=False)
         return key
+
+    def forget(self) -> None:
+        with self._lock:
+            self._keys.clear()
 
     def _parse(self, pasted: str, field: AccountField) -> Key:
         if not pasted.strip():

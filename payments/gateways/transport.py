@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 from django.db import connections
 
+from .breaker import Breaker
+
 TIMEOUT = httpx.Timeout(connect=3, read=10, write=10, pool=3)
 TOTAL_SECONDS = 20  # a gateway that sends a byte a second keeps within every single time-out
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -28,7 +31,8 @@ class TransportError(Exception):
     """
     No usable answer. Whether the request was carried out, only a query can tell.
 
-    :param code: `transport.timeout`, `.unreachable`, `.too_large` or `.broken`
+    :param code: `transport.timeout`, `.unreachable`, `.too_large` or `.broken`; `.resting` if nothing was sent, for
+        the gateway does not answer others
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -98,10 +102,11 @@ class HttpTransport:
         guard_no_transaction()
         if _origin(url) != self.origin:
             raise HostNotAllowed(_origin(url))
-        with (
-            _named_errors(),
-            _client(self.origin).stream(method, url, headers=dict(headers), content=content) as answer,
-        ):
+        with _patiently(self.origin), _named_errors():
+            return self._exchange(method=method, url=url, headers=headers, content=content)
+
+    def _exchange(self, *, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
+        with _client(self.origin).stream(method, url, headers=dict(headers), content=content) as answer:
             body = bytearray()
             for chunk in _bounded(answer, limit=self.max_bytes, seconds=TOTAL_SECONDS):
                 body += chunk
@@ -165,6 +170,27 @@ def _bounded(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[
         if monotonic() > deadline:
             raise TransportError("transport.timeout", f"unfinished after {seconds} s")
         yield chunk
+
+
+_breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
+
+
+@contextmanager
+def _patiently(origin: str) -> Iterator[None]:
+    """:raises TransportError: if the gateway rests, or too many wait for it already"""
+    breaker = _breakers[origin]
+    if not breaker.enter():
+        raise TransportError("transport.resting", "it does not answer others, and is asked again within half a minute")
+    try:
+        yield
+    except TransportError as error:
+        if error.code == "transport.timeout":
+            breaker.timed_out()
+        raise
+    else:
+        breaker.answered()
+    finally:
+        breaker.leave()
 
 
 _clients: dict[tuple[int, str], httpx.Client] = {}

@@ -1,5 +1,6 @@
 from .account import AccountState, Credential, CredentialUse, GatewayAccount
 from .invoice import InvoiceFile, InvoiceLine, InvoiceLink, InvoiceRequest, InvoiceTitle
+from .invoice_settings import InvoiceSettings
 from .ledger import LedgerEntry, LedgerLine
 from .link import PayLink
 from .notification import Notification, NotificationRefusal
@@ -18,6 +19,7 @@ __all__ = [
     "InvoiceLine",
     "InvoiceLink",
     "InvoiceRequest",
+    "InvoiceSettings",
     "InvoiceTitle",
     "LedgerEntry",
     "LedgerLine",

@@ -69,7 +69,7 @@ class Credential(SealedRow):
         permissions = (("retire_credential", _("Can retire keys of payment accounts")),)
 
     def __str__(self) -> str:
-        return f"{self.kind} …{self.tail}" if self.tail else self.kind
+        return f"{self.kind} …{self.tail or self.fingerprint[-4:]}"
 
 
 class CredentialUse(models.Model):
@@ -99,6 +99,7 @@ class AccountState(models.Model):
     keys_fetched_at = models.DateTimeField(_("keys fetched at"), null=True)
     clock_seconds = models.IntegerField(_("clock difference in seconds"), null=True)
     clock_at = models.DateTimeField(_("clock compared at"), null=True)
+    fault = models.CharField(_("why customers are not offered it"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("state of a payment account")

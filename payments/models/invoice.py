@@ -80,6 +80,15 @@ class InvoiceRequest(InvoiceTitle):
     status_since = models.DateTimeField(_("in this state since"))
     origin = models.CharField(_("origin"), max_length=8, choices=Origin)
     channel = models.CharField(_("channel"), max_length=24, default="manual")
+    channel_no = models.CharField(  # noqa: DJ001 - as the provider knows it; a new one only after the provider refused the last
+        _("number at the provider"), max_length=32, null=True, unique=True
+    )
+    confirmation_no = models.CharField(_("red-letter confirmation"), max_length=32, blank=True)
+    released_at = models.DateTimeField(_("released early at"), null=True)
+    called_at = models.DateTimeField(_("sent to the provider at"), null=True)
+    due_at = models.DateTimeField(_("next step at"), null=True, db_index=True)  # empty: it waits for a person
+    attempt = models.PositiveIntegerField(_("steps taken"), default=0)
+    last_message = models.CharField(_("last message"), max_length=300, blank=True)
     amount_fen = models.BigIntegerField(_("total with tax"))
     net_fen = models.BigIntegerField(_("without tax"))
     tax_fen = models.BigIntegerField(_("tax"))
@@ -188,6 +197,8 @@ class InvoiceLink(models.Model):
     )
     expires_at = models.DateTimeField(_("expires at"))
     opened_at = models.DateTimeField(_("first opened at"), null=True)
+    last_opened_at = models.DateTimeField(_("last opened at"), null=True)
+    times_opened = models.PositiveIntegerField(_("times opened"), default=0)
 
     class Meta:
         verbose_name = _("invoice link")

@@ -57,7 +57,7 @@ class NotificationRefusal(models.Model):
     """Refused messages, counted by account, reason and hour, with the first one of each kept as a sample."""
 
     account = models.ForeignKey(GatewayAccount, models.CASCADE, related_name="+", verbose_name=_("account"))
-    reason = models.CharField(_("reason"), max_length=24)  # forged, other_account, unknown_key, unreadable
+    reason = models.CharField(_("reason"), max_length=24)  # one of services.verdicts.Refusal
     hour = models.DateTimeField(_("hour"))
     times = models.PositiveIntegerField(_("times"), default=1)
     sample_headers = models.JSONField(_("sample headers"), default=dict)

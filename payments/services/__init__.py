@@ -40,27 +40,26 @@ from .credentials import (
 )
 from .doctor import examine
 from .doctor_questions import Answer, answer_questions
-from .einvoice import FileTooBig, NotAnInvoiceFile
+from .einvoice import NotAnInvoiceFile
 from .elsewhere import book_imported
 from .four_eyes import REFUND, RefundAboveCap
 from .hand_settling import CannotSettle, StillBeingAsked, may_settle, settle_by_hand
-from .invoice_export import NothingToExport, export_invoices, lacks_rate
+from .invoice_calls import issue_due, release_invoice, retry_invoice, step_now
+from .invoice_channels import is_online
+from .invoice_checks import lacks_rate, refusal_of
+from .invoice_export import NothingToExport, export_invoices
 from .invoice_files import (
-    NobodyAsked,
     NumberMissing,
     NumberTaken,
-    OtherBuyer,
-    OtherNumber,
     OtherTotal,
     Placed,
     Upload,
+    match_files,
     take_files,
     take_files_for,
 )
-from .invoice_lines import invoiced_fen, left_to_invoice
+from .invoice_lines import left_to_invoice
 from .invoice_links import (
-    InvoiceLinkExpired,
-    InvoiceLinkNotFound,
     NothingReceived,
     NotIssuedYet,
     create_invoice_link,
@@ -71,18 +70,26 @@ from .invoice_links import (
     send_invoice_link,
     send_receipt,
 )
-from .invoice_refunds import follow_refunds
+from .invoice_nuonuo import try_provider
+from .invoice_preview import preview_of
+from .invoice_red_list import export_red_letters, red_letters
+from .invoice_refunds import fail_invoice, follow_refunds
 from .invoice_rules import invoice_or_ask, receipt_once
+from .invoice_settings import (
+    check_invoice_settings,
+    invoice_settings,
+    is_ready,
+    ready,
+    save_invoice_settings,
+)
 from .invoice_titles import NoTaxNumber, NoTitleName, SpecialNeedsCompany, Title, WrongTaxNumber, known_title, title_of
 from .invoicing import (
-    CancelReasonMissing,
+    AtTheProvider,
     InvoiceNotOpen,
     InvoiceUnderWay,
-    NoSuchRate,
     NothingToInvoice,
     cancel_invoice,
     change_title,
-    fail_invoice,
     request_invoice,
     set_tax,
 )
@@ -91,11 +98,13 @@ from .key_facts import text_of_file
 from .key_refresh import miss_key, refresh_account, refresh_keys
 from .key_use import Use, flush_counts, prune_key_use, uses_of
 from .links import LinkExpired, LinkNotFound, NoContact, create_link, open_link, pay_path, remind, send_link
+from .monitoring import Lengths, Pulse, Rate, pulses, watch_success
 from .notifications import WebhookNotFound, receive_notification
 from .offline_refunds import NotPaidElsewhere, PaidBack, elsewhere_left, record_offline_refund
 from .payers import PayerNotTold, login_address, payer_ref
 from .pruning import prune_bodies
 from .querying import ask_soon, bring_forward, hear_about, query_payment, run_query_ladder
+from .receipt_pdf import NoPdfHere, can_make_pdf, pdf_of
 from .receipts import Receipt, receipt_of
 from .reconciling import (
     Compared,
@@ -111,7 +120,13 @@ from .reconciling import (
     resolve_difference,
     take_difference,
 )
-from .refund_approvals import ApproverCapTooLow, approve_refund, expire_refund_approvals, reject_refund
+from .refund_approvals import (
+    ApproverCapTooLow,
+    approve_refund,
+    expire_refund_approvals,
+    reject_refund,
+    withdraw_refund,
+)
 from .refund_calls import ask_refund, resolve_refunds, send_refund
 from .refunding import (
     KeyUsedOtherwise,
@@ -119,7 +134,6 @@ from .refunding import (
     NothingCollected,
     ReasonMissing,
     RefundAboveRest,
-    RefundTooLate,
     request_refund,
 )
 from .settle import settle
@@ -161,6 +175,7 @@ from .suspense import (
     DoesNotFitOrder,
     NoOrderNamed,
     NotForThisOrder,
+    PartlyReturned,
     resolve_unapplied,
     take_ownership,
 )
@@ -174,8 +189,8 @@ __all__ = [
     "Answer",
     "ApproverCapTooLow",
     "Ask",
+    "AtTheProvider",
     "AttemptStillOpen",
-    "CancelReasonMissing",
     "CannotSettle",
     "Choice",
     "Compared",
@@ -184,18 +199,16 @@ __all__ = [
     "DifferenceResolved",
     "DoesNotFitOrder",
     "FetchFailed",
-    "FileTooBig",
     "FileTooLarge",
     "ForceWithoutReason",
     "GatewayNotAnswering",
     "GatewayRefused",
     "GoodsAboveRest",
-    "InvoiceLinkExpired",
-    "InvoiceLinkNotFound",
     "InvoiceNotOpen",
     "InvoiceUnderWay",
     "KeyInUse",
     "KeyUsedOtherwise",
+    "Lengths",
     "Limits",
     "LimitsCrossed",
     "LineAboveRest",
@@ -208,15 +221,14 @@ __all__ = [
     "NewKey",
     "NoContact",
     "NoOrderNamed",
+    "NoPdfHere",
     "NoStatements",
     "NoSuchChoice",
     "NoSuchCredential",
     "NoSuchField",
     "NoSuchMethod",
-    "NoSuchRate",
     "NoTaxNumber",
     "NoTitleName",
-    "NobodyAsked",
     "NotAnInvoiceFile",
     "NotForThisOrder",
     "NotIssuedYet",
@@ -234,20 +246,20 @@ __all__ = [
     "OrderIsClosing",
     "OrderJustPaid",
     "OrderNotPayable",
-    "OtherBuyer",
     "OtherDay",
-    "OtherNumber",
     "OtherTotal",
     "PaidBack",
+    "PartlyReturned",
     "PayerNotTold",
     "PaymentNotFound",
     "PaymentTimeOver",
     "Placed",
+    "Pulse",
+    "Rate",
     "ReasonMissing",
     "Receipt",
     "RefundAboveCap",
     "RefundAboveRest",
-    "RefundTooLate",
     "RepairDidNotHelp",
     "ResolutionReasonMissing",
     "Share",
@@ -271,10 +283,12 @@ __all__ = [
     "ask_soon",
     "book_imported",
     "bring_forward",
+    "can_make_pdf",
     "cancel_invoice",
     "change_title",
     "check_account",
     "check_books",
+    "check_invoice_settings",
     "choices_for",
     "close_attempt",
     "close_order",
@@ -286,6 +300,7 @@ __all__ = [
     "examine",
     "expire_refund_approvals",
     "export_invoices",
+    "export_red_letters",
     "fail_invoice",
     "fetch_due",
     "fetch_statement",
@@ -299,12 +314,16 @@ __all__ = [
     "in_order",
     "invoice_or_ask",
     "invoice_path",
-    "invoiced_fen",
+    "invoice_settings",
+    "is_online",
+    "is_ready",
+    "issue_due",
     "known_title",
     "label_of",
     "lacks_rate",
     "left_to_invoice",
     "login_address",
+    "match_files",
     "may_settle",
     "miss_key",
     "mode_of",
@@ -313,22 +332,29 @@ __all__ = [
     "open_link",
     "pay_path",
     "payer_ref",
+    "pdf_of",
     "plan_statements",
+    "preview_of",
     "proposal_now",
     "prune_bodies",
     "prune_key_use",
+    "pulses",
     "query_payment",
+    "ready",
     "receipt_of",
     "receipt_once",
     "receive_notification",
     "reconcile",
     "reconcile_with_neighbours",
     "record_offline_refund",
+    "red_letters",
     "refresh_account",
     "refresh_keys",
     "refund_rest",
+    "refusal_of",
     "reject_refund",
     "release_for_edit",
+    "release_invoice",
     "remind",
     "repair_all",
     "repair_difference",
@@ -339,8 +365,10 @@ __all__ = [
     "resolve_refunds",
     "resolve_unapplied",
     "retire_credential",
+    "retry_invoice",
     "run_query_ladder",
     "save_account",
+    "save_invoice_settings",
     "send_invoice",
     "send_invoice_link",
     "send_link",
@@ -354,6 +382,7 @@ __all__ = [
     "settle_by_hand",
     "start_attempt",
     "statement_for",
+    "step_now",
     "step_of",
     "take_difference",
     "take_files",
@@ -361,8 +390,11 @@ __all__ = [
     "take_ownership",
     "text_of_file",
     "title_of",
+    "try_provider",
     "upload_statement",
     "uses_of",
     "warn_of_expiry",
+    "watch_success",
+    "withdraw_refund",
     "write_plainly",
 ]

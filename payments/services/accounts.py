@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import FilteredRelation, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kernel import secrets
@@ -15,8 +20,10 @@ from kernel.errors import DomainError
 
 from ..gateways import AccountConfig, CheckResult, ConfigError, Environment, Gateway, Meter, gateway_for
 from ..gateways.base import no_meter
+from ..gateways.certificates import forget_pfx
+from ..gateways.keys import forget_private
 from ..models import Credential, GatewayAccount
-from .key_use import meter_of
+from .key_use import AccountMeter
 
 GATEWAY_URL = "gateway_url"  # the one setting that every gateway has: where a sandbox account's gateway is
 
@@ -43,24 +50,73 @@ def get_account(*, code: str) -> GatewayAccount:
     return account
 
 
-_gateways: dict[int, tuple[str, Gateway]] = {}
+@dataclass(frozen=True, slots=True)
+class KeyMark:
+    """What tells that a key is the same still, without reading it: a seal is made once, for one row and one value."""
+
+    pk: int
+    seal_id: UUID
+    signs_from: datetime | None
 
 
-def gateway_of(account: GatewayAccount) -> Gateway:
+Key = TypeVar("Key", Credential, KeyMark)
+MARKS = ("pk", "seal_id", "signs_from")
+
+_gateways: dict[int, tuple[str, Gateway]] = {}  # with their keys, parsed, until the next look finds others
+ACCOUNT = tuple(field.attname for field in GatewayAccount._meta.concrete_fields)
+
+
+def gateway_of(account: GatewayAccount, *, marks: Iterable[KeyMark] | None = None) -> Gateway:
     """
     The gateway of an account, made anew when its settings or keys have changed, or another key's time to sign came.
 
+    :param marks: of its keys, where they were read with the account; else they are looked at now
     :raises SealedForGood: if a key of the account cannot be decrypted
     """
-    rows = in_order(alive(account), at=now())
-    state = repr((account.gateway, account.environment, account.settings, [(row.pk, row.fingerprint) for row in rows]))
+    if marks is None:
+        marks = [KeyMark(*row) for row in alive(account).values_list(*MARKS)]
     known = _gateways.get(account.pk)
-    if known is None or known[0] != state:
-        clear = {row.pk: value_of(row, account) for row in rows}
-        meter = meter_of({(row.kind, clear[row.pk]): row.pk for row in reversed(rows)})
-        known = state, make_gateway(account, by_kind((row.kind, clear[row.pk]) for row in rows), meter=meter)
-        _gateways[account.pk] = known
+    if known is None or known[0] != _state(account, in_order(marks, at=now())):
+        forget_keys(account.pk)
+        rows = in_order(alive(account), at=now())
+        known = _gateways[account.pk] = _state(account, rows), _made(account, rows)
     return known[1]
+
+
+def account_at(*, webhook_key: str) -> tuple[GatewayAccount, list[KeyMark]] | None:
+    """The account that notifications to this address are for, with the marks of its keys; in one query."""
+    rows = list(_accounts_with_marks().filter(webhook_key=webhook_key))
+    if not rows:
+        return None
+    account = GatewayAccount.from_db(connection.alias, ACCOUNT, rows[0][: len(ACCOUNT)])
+    marks = (row[len(ACCOUNT) :] for row in rows)
+    return account, [KeyMark(*mark) for mark in marks if mark[0] is not None]
+
+
+@cache  # the question, not its answer: to word it takes longer than to ask it
+def _accounts_with_marks() -> QuerySet[GatewayAccount, tuple[Any, ...]]:
+    accounts = GatewayAccount.objects.annotate(
+        alive=FilteredRelation("credentials", condition=Q(credentials__retired_at=None))
+    )
+    return accounts.values_list(*ACCOUNT, *(f"alive__{name}" for name in MARKS))
+
+
+def forget_keys(account_id: int) -> None:
+    """Keep no key of this account in memory, parsed or not; other processes let go of them at their next look."""
+    _gateways.pop(account_id, None)
+    forget_private()
+    forget_pfx()
+
+
+def _state(account: GatewayAccount, keys: Iterable[Credential] | Iterable[KeyMark]) -> str:
+    settings_now = sorted(account.settings.items())
+    return repr((account.gateway, str(account.environment), settings_now, [(key.pk, key.seal_id) for key in keys]))
+
+
+def _made(account: GatewayAccount, rows: list[Credential]) -> Gateway:
+    clear = {row.pk: value_of(row, account) for row in rows}
+    meter = AccountMeter(account.pk, {(row.kind, clear[row.pk]): row.pk for row in reversed(rows)})
+    return make_gateway(account, by_kind((row.kind, clear[row.pk]) for row in rows), meter=meter)
 
 
 def notify_url(account: GatewayAccount) -> str:
@@ -77,7 +133,7 @@ def alive(account: GatewayAccount) -> QuerySet[Credential]:
     return Credential.objects.filter(account_id=account.pk, retired_at=None)
 
 
-def in_order(rows: Iterable[Credential], *, at: datetime) -> list[Credential]:
+def in_order(rows: Iterable[Key], *, at: datetime) -> list[Key]:
     """The one that signs first: the newest whose time has come. Those that wait for theirs come last."""
     return sorted(rows, key=lambda row: (row.signs_from is not None and row.signs_from > at, -row.pk))
 

@@ -29,6 +29,7 @@ from .querying import ask_soon
 from .schedule import DAILY, PARKED_STEPS, step_after
 from .settle import Settled, judge
 from .troubles import tell_config_error, tell_parked
+from .verdicts import Result, fitting, misfitting
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ def _apply(row: Notification, *, at: datetime) -> None:
 @transaction.atomic
 def _apply_payment_news(row: Notification, report: GatewayEvent, *, at: datetime) -> None:
     if report.kind is EventKind.OTHER:
-        _finish(row, State.APPLIED, verdicts={"result": "ignored"}, at=at)
+        _finish(row, State.APPLIED, verdicts={"result": Result.IGNORED}, at=at)
         return
     settled = judge(report=report, account_id=row.account_id, at=at)
     if report.outcome is Outcome.UNKNOWN and isinstance(settled.result, Payment):
@@ -178,8 +179,9 @@ def _confirms_by_query(row: Notification) -> bool:
 
 
 def _note_refund_news(row: Notification, result: str, *, at: datetime) -> None:
-    state = State.DUPLICATE if result == "told_before" else State.APPLIED
+    state = State.DUPLICATE if result == Result.TOLD_BEFORE else State.APPLIED
     _finish(row, state, verdicts={"order": "ok", "result": result}, at=at)
+    failpoint("apply.before_commit")
 
 
 def _finish(row: Notification, state: Notification.State, *, verdicts: dict[str, str], at: datetime) -> None:
@@ -191,25 +193,16 @@ def _finish(row: Notification, state: Notification.State, *, verdicts: dict[str,
 
 
 def _verdicts(settled: Settled) -> dict[str, str]:
-    if not isinstance(settled.result, UnappliedMoney):
-        verdict = "told_before" if settled.told_before else settled.result.status
-        return {"order": "ok", "amount": "ok", "currency": "ok", "result": verdict}
-    reason = settled.result.reason
-    wrong = {
-        UnappliedMoney.Reason.PAYMENT_NOT_FOUND: "order",
-        UnappliedMoney.Reason.ORDER_CLOSED: "order",
-        UnappliedMoney.Reason.ALREADY_PAID: "order",
-        UnappliedMoney.Reason.OTHER_AMOUNT: "amount",
-        UnappliedMoney.Reason.OTHER_CURRENCY: "currency",
-    }[UnappliedMoney.Reason(reason)]
-    return {"order": "ok", "amount": "ok", "currency": "ok", wrong: reason, "result": "unapplied"}
+    if isinstance(settled.result, UnappliedMoney):
+        return misfitting(settled.result.reason)
+    return fitting(Result.TOLD_BEFORE if settled.told_before else settled.result.status)
 
 
 def _park(row: Notification, *, error: str, at: datetime) -> None:
     """It does not fit yet: a refund before its payment, a number we do not know. It is tried again, never dropped."""
     mine = Notification.objects.filter(pk=row.pk, attempt=row.attempt)
     due_at = step_after(PARKED_STEPS, attempt=row.attempt, at=at)
-    verdicts = {**row.verdicts, "result": "parked"}
+    verdicts = {**row.verdicts, "result": Result.PARKED}
     parked = mine.update(state=State.PARKED, due_at=due_at, last_error=error[:2000], verdicts=verdicts)
     if parked and at - row.received_at >= DAILY:
         tell_parked(event_key=row.event_key, error=error, at=at)

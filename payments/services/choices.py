@@ -16,6 +16,7 @@ from orders.models import Order
 
 from ..gateways import GATEWAYS, Gateway
 from ..models import GatewayAccount
+from .soundness import is_withheld
 
 
 class LimitsCrossed(DomainError):
@@ -59,10 +60,13 @@ def choices_for(order: Order) -> list[Choice]:
 
 
 def offered_to(order: Order) -> Iterator[Choice]:
-    """By every enabled account that takes the order, in the merchant's order. There are few accounts."""
-    for account in GatewayAccount.objects.filter(is_enabled=True).order_by("position", "pk"):
+    """By every enabled account that is in order and takes this one, in the merchant's order. There are few accounts."""
+    enabled = GatewayAccount.objects.filter(is_enabled=True).select_related("state")
+    for account in enabled.order_by("position", "pk"):
         gateway = GATEWAYS.get(account.gateway)
-        if gateway is not None and takes(account, order, gateway=gateway):
+        if gateway is None or is_withheld(account=account, order_id=order.pk):
+            continue
+        if takes(account, order, gateway=gateway):
             for method in account.methods:
                 yield Choice(account=account, gateway=gateway, method=method)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from itertools import chain, islice
 from typing import Any
 
@@ -15,10 +17,14 @@ from kernel.clock import business_day, day_bounds
 from ..gateways import Movement
 from ..models import Discrepancy, LedgerLine, Payment, Refund, Statement, StatementLine, UnappliedMoney
 from . import ledger
+from .external_refunds import MADE_ELSEWHERE
+from .tellers import COLUMNS, facts_of, in_chunks, is_nameless, tellers
 
 CHUNK = 1_000
 NEAR_MIDNIGHT = timedelta(hours=2)  # gateways close their books at 23:00 at the earliest
 PPM = 1_000_000
+WITHIN = "/"
+KEY_LENGTH = Discrepancy._meta.get_field("key").max_length or 0
 Kind = Discrepancy.Kind
 Waits = Callable[[datetime], bool]
 
@@ -28,7 +34,7 @@ class Finding:
     """
     A difference, before anybody has looked at it.
 
-    :param number: the gateway's transaction or refund number: what makes it the same one tomorrow
+    :param number: the gateway's transaction number, of a refund with its own: what makes it the same one tomorrow
     :param is_settled: known to be no trouble: the other half is in the statement of the day beside
     """
 
@@ -50,7 +56,8 @@ class Finding:
     @property
     def key(self) -> str:
         group = self.kind if self.kind in (Kind.FEE, Kind.DUPLICATE) else "money"
-        return f"{group}:{self.movement}:{self.number}"
+        key = f"{group}:{self.movement}:{self.number}"
+        return key if len(key) <= KEY_LENGTH else f"{group}:{self.movement}:{sha256(key.encode()).hexdigest()}"
 
 
 @dataclass(slots=True)
@@ -79,41 +86,56 @@ class Moved:
 
 def compare(statement: Statement, ours: Ours) -> Iterator[Finding]:
     """Every difference of a day, once; memory stays flat however long the statement is."""
-    again = _repeated(statement)
-    lines = statement.lines.order_by("line_no").iterator(chunk_size=CHUNK)
-    while chunk := list(islice(lines, CHUNK)):
+    repeated, earlier = _repeated(statement), _days_before(statement)
+    for chunk in in_chunks(statement.lines.order_by("line_no")):
+        again = _told_before(chunk, earlier) | repeated
         first = [line for line in chunk if line.line_no not in again]
-        yield from (_twice(line) for line in chunk if line.line_no in again)
+        yield from (_twice(line, again[line.line_no]) for line in chunk if line.line_no in again)
         yield from _payments_of_chunk(statement, [line for line in first if line.movement == Movement.PAYMENT])
         yield from _refunds_of_chunk(statement, [line for line in first if line.movement == Movement.REFUND])
     yield from _only_ours(statement, ours)
 
 
-def _repeated(statement: Statement) -> set[int]:
-    """Numbers of the lines that say what an earlier line has said."""
-    columns = ("movement", "gateway_trade_no", "refund_no", "gateway_refund_no")
-    groups = statement.lines.order_by().values(*columns).annotate(n=Count("pk")).filter(n__gt=1)
+def _repeated(statement: Statement) -> dict[int, int]:
+    """Lines that say what an earlier line of the day has said: the how many-th telling it is, by line number."""
+    groups = statement.lines.order_by().values(*COLUMNS).annotate(n=Count("pk")).filter(n__gt=1)
     trades = {group["gateway_trade_no"] for group in groups}
-    said: set[tuple[str, ...]] = set()
-    found: set[int] = set()
+    told: Counter[tuple[str, ...]] = Counter()
+    found: dict[int, int] = {}
     if not trades:
         return found
     lines = statement.lines.filter(gateway_trade_no__in=trades).order_by("line_no")
-    for line_no, *facts in lines.values_list("line_no", *columns):
-        if tuple(facts) in said:
-            found.add(line_no)
-        said.add(tuple(facts))
+    for line_no, *facts in lines.values_list("line_no", *COLUMNS):
+        told[tuple(facts)] += 1
+        if told[tuple(facts)] > 1:
+            found[line_no] = told[tuple(facts)]
     return found
 
 
-def _twice(line: StatementLine) -> Finding:
-    return _finding(Kind.DUPLICATE, line, number=f"{_number(line)}#{line.line_no}")
+def _days_before(statement: Statement) -> set[int]:
+    days = Statement.objects.filter(account=statement.account_id, day__lt=statement.day)
+    return set(days.values_list("pk", flat=True))
+
+
+def _told_before(lines: Sequence[StatementLine], earlier: set[int]) -> dict[int, int]:
+    """Lines whose movement the statement of an earlier day has told: 1, by line number."""
+    known = tellers(lines) if earlier else {}
+    return {line.line_no: 1 for line in lines if not is_nameless(line) and known.get(facts_of(line), set()) & earlier}
+
+
+def _twice(line: StatementLine, telling: int) -> Finding:
+    return _finding(Kind.DUPLICATE, line, number=f"{_number(line)}#{telling}")
 
 
 def _number(line: StatementLine) -> str:
     if line.movement == Movement.PAYMENT:
         return line.gateway_trade_no
-    return line.refund_no or line.gateway_refund_no or line.gateway_trade_no
+    return _within(line.gateway_trade_no, line.refund_no or line.gateway_refund_no)
+
+
+def _within(trade_no: str, refund_no: str) -> str:
+    """A refund's number is one of a kind within its trade alone: at a console people give what numbers they like."""
+    return f"{trade_no}{WITHIN}{refund_no}"
 
 
 def _finding(kind: Kind, line: StatementLine, *, number: str = "", **facts: Any) -> Finding:
@@ -134,7 +156,7 @@ def _finding(kind: Kind, line: StatementLine, *, number: str = "", **facts: Any)
 def _payments_of_chunk(statement: Statement, lines: list[StatementLine]) -> Iterator[Finding]:
     if not lines:
         return
-    booked = _booked(statement.account_id, ledger.COLLECT, [line.gateway_trade_no for line in lines])
+    booked = _booked(statement.account_id, (ledger.COLLECT,), [line.gateway_trade_no for line in lines])
     named = Payment.objects.filter(
         account=statement.account_id, payment_no__in=[line.payment_no for line in lines if line.payment_no]
     )
@@ -160,12 +182,12 @@ def _fee(statement: Statement, line: StatementLine, known: Mapping[str, Any]) ->
         yield _finding(Kind.FEE, line, ours_fen=agreed_fen, theirs_fen=line.fee_fen, **known)
 
 
-def _booked(account_id: int, kind: str, references: Iterable[str]) -> dict[str, int]:
+def _booked(account_id: int, kinds: Sequence[str], references: Iterable[str]) -> dict[str, int]:
     """What the ledger says moved through the account's clearing, by reference."""
     lines = LedgerLine.objects.filter(
         account=LedgerLine.Account.CLEARING,
         gateway_account=account_id,
-        entry__kind=kind,
+        entry__kind__in=kinds,
         entry__reference__in=list(references),
     )
     sums = lines.order_by().values_list("entry__reference").annotate(fen=Sum("amount_fen"))
@@ -177,10 +199,14 @@ def _refunds_of_chunk(statement: Statement, lines: list[StatementLine]) -> Itera
         return
     numbers = [number for line in lines for number in (line.refund_no, line.gateway_refund_no) if number]
     rows = _refunds_of(statement.account_id).filter(Q(refund_no__in=numbers) | Q(gateway_refund_no__in=numbers))
-    refunds = {number: it for it in rows for number in (it.refund_no, it.gateway_refund_no) if number}
-    booked = _booked(statement.account_id, ledger.SETTLE, {it.refund_no for it in refunds.values()})
+    refunds = {name: it for it in rows.select_related("payment", "unapplied") for name in _names(it)}
+    booked = _booked(statement.account_id, ledger.GIVEN_BACK, {it.refund_no for it in refunds.values()})
     for line in lines:
-        refund = refunds.get(line.refund_no) or refunds.get(line.gateway_refund_no)
+        names = (
+            line.refund_no,
+            *(_within(line.gateway_trade_no, it) for it in (line.refund_no, line.gateway_refund_no)),
+        )
+        refund = next((refunds[name] for name in names if name in refunds), None)
         if refund is None:
             yield _finding(Kind.MISSING_LOCAL, line)
             continue
@@ -190,6 +216,13 @@ def _refunds_of_chunk(statement: Statement, lines: list[StatementLine]) -> Itera
             yield _finding(Kind.STATUS, line, ours_fen=refund.amount_fen, **known)
         elif ours_fen != line.amount_fen:
             yield _finding(Kind.AMOUNT, line, ours_fen=ours_fen, **known)
+
+
+def _names(refund: Refund) -> tuple[str, ...]:
+    """What a statement may call a refund: our number is the only one of its kind everywhere."""
+    source = refund.unapplied or refund.payment
+    trade_no = source.gateway_trade_no if source is not None else ""
+    return (refund.refund_no, _within(trade_no, refund.gateway_refund_no))
 
 
 def _refunds_of(account_id: int) -> QuerySet[Refund]:
@@ -241,18 +274,18 @@ def _refunded(statement: Statement) -> Iterator[Moved]:
     """What left the clearing account: money given back by other ways is no matter of the gateway's."""
     start, end = day_bounds(statement.day)
     lines = LedgerLine.objects.filter(
-        account=LedgerLine.Account.CLEARING, gateway_account=statement.account_id, entry__kind=ledger.SETTLE
+        account=LedgerLine.Account.CLEARING, gateway_account=statement.account_id, entry__kind__in=ledger.SETTLES
     )
     done = _refunds_of(statement.account_id).filter(
         status=Refund.Status.SUCCEEDED, settled_at__gte=start, settled_at__lt=end
     )
     through = done.filter(refund_no__in=lines.values("entry__reference"))
     for it in through.select_related("payment", "unapplied").iterator(chunk_size=CHUNK):
-        numbers = tuple(number for number in (it.refund_no, it.gateway_refund_no) if number)
         source = it.unapplied or it.payment
+        is_ours = not it.request_key.startswith(MADE_ELSEWHERE)
         yield Moved(
-            it.gateway_refund_no if it.request_key.startswith("gw:") else it.refund_no,
-            numbers,
+            _within(source.gateway_trade_no if source else "", it.refund_no if is_ours else it.gateway_refund_no),
+            _names(it),
             it.amount_fen,
             it.settled_at or it.created_at,
             payment_no=source.payment_no if source else "",
@@ -291,11 +324,13 @@ def _told(statement: Statement, movement: Movement, numbers: list[str]) -> dict[
         statement__account=statement.account_id, statement__day__range=beside, movement=movement.value
     )
     columns = ("gateway_trade_no",) if movement is Movement.PAYMENT else ("refund_no", "gateway_refund_no")
+    plain = {number.rpartition(WITHIN)[2] for number in numbers} - {""}
     days: dict[str, set[date]] = {}
     for column in columns:
-        found = lines.filter(**{f"{column}__in": numbers}).values_list(column, "statement__day")
-        for number, day in found:
-            days.setdefault(number, set()).add(day)
+        found = lines.filter(**{f"{column}__in": plain}).values_list(column, "gateway_trade_no", "statement__day")
+        for number, trade_no, day in found:
+            for name in (number, _within(trade_no, number)):
+                days.setdefault(name, set()).add(day)
     return days
 
 

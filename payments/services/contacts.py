@@ -12,7 +12,10 @@ from orders import services as orders
 from orders.models import Order
 
 letters.name_letters(
-    pay_link=_("Pay link"), payment_reminder=_("Payment reminder"), refund_succeeded=_("Refund paid out")
+    pay_link=_("Pay link"),
+    payment_reminder=_("Payment reminder"),
+    refund_succeeded=_("Refund paid out"),
+    refund_offline=_("Refund paid out another way"),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,7 @@ from kernel.models import User
 from ..gateways import AccountField, FieldKind, gateway_class
 from ..models import Credential, GatewayAccount
 from .account_setup import NoSuchField, mode_of, refuse_faults
-from .accounts import SealedForGood, Values, alive, by_kind, in_order, make_gateway, value_of
+from .accounts import SealedForGood, Values, alive, by_kind, forget_keys, in_order, make_gateway, value_of
 from .key_facts import KeyFacts, facts_of_key
 from .key_use import Use, flush_counts, uses_of
 
@@ -71,7 +72,6 @@ def set_credential(*, account_id: int, kind: str, value: str, by: User | None, a
     return set_credentials(account_id=account_id, keys={kind: NewKey(text=value)}, by=by, at=at)[0]
 
 
-@transaction.atomic
 def set_credentials(
     *,
     account_id: int,
@@ -89,17 +89,10 @@ def set_credentials(
     :raises NoSuchField: if the gateway asks for nothing of this kind
     :raises WrongSetup: if they do not fit the account's other keys
     """
-    account = GatewayAccount.objects.select_for_update().get(pk=account_id)
-    if not keys:
-        return []
-    fields = {kind: _field(account, kind) for kind in keys}
-    facts = {kind: facts_of_key(key.text, password=key.password, wanted=fields[kind]) for kind, key in keys.items()}
-    _try_out(account, facts, at=at)
-    starts = signs_from if signs_from and signs_from > at else None
-    return [
-        _keep(account, fields[kind], facts[kind], serial=keys[kind].serial, starts=starts, by=by, at=at)
-        for kind in keys
-    ]
+    try:
+        return _set_credentials(account_id, keys, signs_from=signs_from, by=by, at=at)
+    finally:
+        forget_keys(account_id)  # what was pasted was parsed, whether or not it is kept
 
 
 @transaction.atomic
@@ -142,6 +135,23 @@ def use_of(credential: Credential, *, at: datetime) -> Use:
     return uses_of(credential_ids=[credential.pk], at=at).get(credential.pk, Use())
 
 
+@transaction.atomic
+def _set_credentials(
+    account_id: int, keys: Mapping[str, NewKey], *, signs_from: datetime | None, by: User | None, at: datetime
+) -> list[Credential]:
+    account = GatewayAccount.objects.select_for_update().get(pk=account_id)
+    if not keys:
+        return []
+    fields = {kind: _field(account, kind) for kind in keys}
+    facts = {kind: facts_of_key(key.text, password=key.password, wanted=fields[kind]) for kind, key in keys.items()}
+    _try_out(account, facts, at=at)
+    starts = signs_from if signs_from and signs_from > at else None
+    return [
+        _keep(account, fields[kind], facts[kind], serial=keys[kind].serial, starts=starts, by=by, at=at)
+        for kind in keys
+    ]
+
+
 def _refuse_needed(credential: Credential, use: Use) -> None:
     if use.total and use.last_at:
         last = f"{local(use.last_at):%Y-%m-%d %H:%M}"
@@ -157,6 +167,7 @@ def _refuse_needed(credential: Credential, use: Use) -> None:
 def _retire(credential: Credential, *, at: datetime) -> None:
     credential.retired_at, credential.value_sealed = at, ""
     credential.save(update_fields=["retired_at", "value_sealed"])
+    transaction.on_commit(partial(forget_keys, credential.account_id))
     alerts.resolve(kind=EXPIRY_ALERT, subject=expiry_subject(credential), at=at)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 from django.db.models import Max, Sum
 from django.urls import Resolver404, resolve
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,7 +21,7 @@ from ..gateways.checks import NOTIFY_LABEL, refused
 from ..models import AccountState, Credential, GatewayAccount, Notification, NotificationRefusal, Payment
 from .accounts import alive, check_account, in_order, notify_url
 from .key_expiry import label_of
-from .key_refresh import state_of
+from .soundness import fault_of
 from .troubles import REFUSALS
 
 DAY = timedelta(days=1)
@@ -49,7 +49,6 @@ def examine(*, account: GatewayAccount, online: bool = False, at: datetime) -> l
         checks = check_account(account=account, online=online)
     except ConfigError as error:
         checks = [refused(code=error.field, label=KEYS_LABEL, error=error)]
-    _keep_clock(account, checks, at=at)
     if not any(it.code == "clock" for it in checks):
         checks += _check_clock(account, at=at)
     checks += _check_expiry(account, known={it.code for it in checks}, at=at)
@@ -57,14 +56,6 @@ def examine(*, account: GatewayAccount, online: bool = False, at: datetime) -> l
     if online:
         checks.append(_check_reachable(notify_url(account)))
     return [*checks, _check_last_notification(account, at=at), _check_refusals(account, at=at)]
-
-
-def _keep_clock(account: GatewayAccount, checks: list[CheckResult], *, at: datetime) -> None:
-    for it in checks:
-        number = re.match(r"[+-]?\d+", it.value)
-        if it.code == "clock" and number:
-            known = AccountState.objects.filter(pk=state_of(account).pk)
-            known.update(clock_seconds=abs(int(number[0])), clock_at=at)
 
 
 def _check_clock(account: GatewayAccount, *, at: datetime) -> Iterator[CheckResult]:
@@ -121,6 +112,9 @@ def _check_methods(account: GatewayAccount) -> CheckResult:
         remedy = _("Choose the ways to pay again on the page of this account.")
     elif not account.is_enabled:
         meaning = _("The account is switched off: it takes no new payments.")
+    elif fault_of(account):
+        status, meaning = CheckStatus.WARNING, _("Customers are not offered these until what is wrong is mended.")
+        remedy = _("Mend what is marked with ✗; a minute later they are offered again.")
     elif not account.methods:
         status, meaning = CheckStatus.ERROR, _("The account is enabled and offers no way to pay.")
         remedy = _("Choose at least one on the page of this account, or switch it off.")
@@ -178,7 +172,7 @@ def _check_last_notification(account: GatewayAccount, *, at: datetime) -> CheckR
         code="last_notification",
         label=LAST_LABEL,
         status=CheckStatus.WARNING if is_silent else CheckStatus.OK,
-        value=_day_and_time(last) if last else "—",
+        value=f"{_day_and_time(last)} · {timesince(last, at)}" if last else "—",
         meaning=meaning,
         remedy=remedy if is_silent else "",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 
 from django.db import transaction
 from django.db.models import Q
@@ -29,9 +30,11 @@ from .refund_outcomes import book_success
 from .shares import everything_first, split
 from .troubles import Severity, tell_refund
 from .unapplied import Action, find_unapplied
+from .verdicts import Result
 from .words import shop_language
 
 RESOLVE = "payments.resolve_refunds"
+MADE_ELSEWHERE = "gw:"  # how the keys of refunds begin that were made at a gateway's console
 Done = Callable[[str], None]
 
 
@@ -79,7 +82,7 @@ def _take_of_payment(payment: Payment, report: GatewayEvent, done: Done, *, at: 
         ask_soon(payment_id=payment.pk, at=at)
         raise RefundBeforePayment(payment_no=payment.payment_no)
     if not report.refund_no and report.refunded_total_fen in (None, payment.refunded_fen):
-        _do(done, "told_before")
+        _do(done, Result.TOLD_BEFORE)
         return
     amount_fen = report.amount_fen or _ask_amount(report, payment.account, asked_at=payment.created_at)
     _book_of_payment(payment_id=payment.pk, report=report, amount_fen=amount_fen, done=done, at=at)
@@ -105,13 +108,13 @@ def _find_ours(report: GatewayEvent, account_id: int) -> Refund | None:
 @transaction.atomic
 def _look_into(refund: Refund, done: Done, *, at: datetime) -> None:
     if refund.status == Refund.Status.SUCCEEDED and not refund.is_settled_by_hand:
-        done("told_before")
+        done(Result.TOLD_BEFORE)
         return
     proved = Q(status=Refund.Status.SUCCEEDED, settled_by=None)
     Refund.objects.filter(pk=refund.pk).exclude(proved).update(due_at=at)
     Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=at)  # so that it is asked about, not sent
     after_commit(RESOLVE)
-    done("refund_asked")
+    done(Result.REFUND_ASKED)
 
 
 @transaction.atomic
@@ -140,15 +143,16 @@ def _ask_amount(report: GatewayEvent, account: GatewayAccount, *, asked_at: date
 @transaction.atomic
 def _book_of_payment(*, payment_id: int, report: GatewayEvent, amount_fen: int, done: Done, at: datetime) -> None:
     payment = lock_payment_by_id(payment_id=payment_id)
-    if _is_booked(report, payment.account_id):
-        done("told_before")
+    key = _key(report, account_id=payment.account_id, trade_no=payment.gateway_trade_no)
+    if _is_booked(key):
+        done(Result.TOLD_BEFORE)
         return
     if amount_fen > payment.refundable_fen:
         raise RefundExceedsMoney(amount=yuan(amount_fen), left=yuan(payment.refundable_fen))
     left = left_to_refund(order=payment.order)
     share = everything_first(amount_fen=amount_fen, left=left)
     lines = split(share=share, left=left)
-    refund = _create(report, account_id=payment.account_id, amount_fen=amount_fen, at=at)
+    refund = _create(report, key=key, amount_fen=amount_fen, at=at)
     refund.payment, refund.order, refund.shipping_fen = payment, payment.order, share.shipping_fen
     refund.save()
     RefundLine.objects.bulk_create(
@@ -161,13 +165,14 @@ def _book_of_payment(*, payment_id: int, report: GatewayEvent, amount_fen: int, 
 @transaction.atomic
 def _book_from_suspense(*, money_id: int, report: GatewayEvent, amount_fen: int, done: Done, at: datetime) -> None:
     money = lock_money(money_id=money_id)
-    if _is_booked(report, money.account_id):
-        done("told_before")
+    key = _key(report, account_id=money.account_id, trade_no=money.gateway_trade_no)
+    if _is_booked(key):
+        done(Result.TOLD_BEFORE)
         return
     left_fen = left_in_suspense(money)
     if amount_fen > left_fen:
         raise RefundExceedsMoney(amount=yuan(amount_fen), left=yuan(left_fen))
-    refund = _create(report, account_id=money.account_id, amount_fen=amount_fen, at=at)
+    refund = _create(report, key=key, amount_fen=amount_fen, at=at)
     refund.unapplied, refund.payment, refund.order = money, money.payment, money.order
     refund.save()
     if amount_fen == left_fen:
@@ -188,20 +193,22 @@ def lock_money(*, money_id: int) -> UnappliedMoney:
     return money
 
 
-def _is_booked(report: GatewayEvent, account_id: int) -> bool:
-    return Refund.objects.filter(request_key=_key(report, account_id)).exists()
+def _is_booked(key: str) -> bool:
+    return Refund.objects.filter(request_key=key).exists()
 
 
-def _key(report: GatewayEvent, account_id: int) -> str:
-    return f"gw:{account_id}:{report.refund_no}"[:80]
+def _key(report: GatewayEvent, *, account_id: int, trade_no: str) -> str:
+    """A number that was given at a console is one of a kind within its trade; Alipay asks for no more."""
+    identity = sha256(f"{account_id}:{trade_no}:{report.refund_no}".encode()).hexdigest()
+    return f"{MADE_ELSEWHERE}{identity}"
 
 
-def _create(report: GatewayEvent, *, account_id: int, amount_fen: int, at: datetime) -> Refund:
+def _create(report: GatewayEvent, *, key: str, amount_fen: int, at: datetime) -> Refund:
     with shop_language():
         reason = _("Refunded at the gateway's own console")
     return Refund(
         refund_no=gateway_number("R", at=at),
-        request_key=_key(report, account_id),
+        request_key=key,
         gateway_refund_no=report.refund_no,
         amount_fen=amount_fen,
         reason=reason,
@@ -221,4 +228,4 @@ def _finish(refund: Refund, report: GatewayEvent, done: Done, *, at: datetime) -
     with shop_language():
         text = _("%(amount)s was refunded at the gateway's own console (%(refund_no)s), not from here.") % facts
     tell_refund(refund_no=refund.refund_no, text=text, severity=Severity.INFO, at=at)
-    done("refund_external")
+    done(Result.REFUND_EXTERNAL)

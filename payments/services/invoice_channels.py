@@ -1,64 +1,21 @@
-"""Who issues invoices: one interface, whatever stands behind it. Without a contract, staff do it on the platform."""
+"""Who issues invoices. Without a contract, staff do it on the platform."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from ..models import InvoiceRequest, InvoiceSettings
+from .invoice_answers import Answer, Channel, OnlyByHand
+from .invoice_nuonuo import Nuonuo
+from .invoice_settings import invoice_settings
 
-from django.utils.translation import gettext_lazy as _
-
-from kernel.errors import DomainError
-
-from ..models import InvoiceRequest
-
-Status = InvoiceRequest.Status
-
-
-class OnlyByHand(DomainError):
-    text = _("Download it on the tax bureau's platform, and upload it here.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """
-    What a channel says about an invoice.
-
-    :param status: where it stands now
-    :param invoice_no: once it is issued
-    """
-
-    status: str
-    invoice_no: str = ""
-    message: str = ""
-
-
-class Channel(Protocol):
-    """What may take minutes answers with a status, and is asked again; the request number makes it once."""
-
-    @property
-    def code(self) -> str: ...
-
-    @property
-    def label(self) -> object: ...
-
-    def issue(self, *, request: InvoiceRequest) -> Answer: ...
-
-    def query(self, *, request: InvoiceRequest) -> Answer: ...
-
-    def red_apply(self, *, request: InvoiceRequest) -> Answer: ...
-
-    def red_issue(self, *, request: InvoiceRequest) -> Answer: ...
-
-    def download(self, *, request: InvoiceRequest) -> list[tuple[str, bytes]]:
-        """:raises OnlyByHand: if this channel has no files to give"""
-        ...
+Status, Code = InvoiceRequest.Status, InvoiceSettings.Channel
 
 
 class Manual:
     """Exported as a list, issued by staff on the tax bureau's platform, and uploaded."""
 
-    code = "manual"
-    label = _("By hand on the tax bureau's platform")
+    code = Code.MANUAL.value
+    label = Code.MANUAL.label
+    is_online = False
 
     def issue(self, *, request: InvoiceRequest) -> Answer:
         return Answer(status=Status.ISSUING)
@@ -76,8 +33,18 @@ class Manual:
         raise OnlyByHand
 
 
-CHANNELS: dict[str, Channel] = {Manual.code: Manual()}
+CHANNELS: dict[str, Channel] = {it.code: it for it in (Manual(), Nuonuo())}
 
 
-def channel(code: str = Manual.code) -> Channel:
+def channel(code: str) -> Channel:
     return CHANNELS[code]
+
+
+def chosen_channel() -> Channel:
+    """The one that the shop's settings name."""
+    return CHANNELS[invoice_settings().channel]
+
+
+def is_online(row: InvoiceRequest) -> bool:
+    """Whether a provider issues it, and not staff."""
+    return CHANNELS[row.channel].is_online

@@ -16,12 +16,16 @@ from kernel.models import User
 from kernel.money import plain_yuan
 from orders.imports.xlsxwriter import Kind, write_workbook
 
-from ..models import InvoiceLine, InvoiceRequest
+from ..models import InvoiceLine, InvoiceRequest, InvoiceSettings
 from .invoice_channels import channel
+from .invoice_checks import lacks_rate, refusal_of
+from .invoice_settings import ready
 from .invoicing import lock_invoice
+from .tax import percent
 
 Status = InvoiceRequest.Status
 MOST = 5_000
+BY_HAND = InvoiceSettings.Channel.MANUAL
 COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("申请单号", Kind.TEXT),
     ("蓝字/红字", Kind.TEXT),
@@ -49,10 +53,13 @@ TITLES = {"individual": "个人", "company": "企业"}
 
 
 class NothingToExport(DomainError):
-    text = _("No invoice is ready to be issued. Those without a VAT rate on each line wait until somebody sets it.")
+    text = _(
+        "No invoice is ready to be issued. Those without a VAT rate on each line wait until somebody sets it, others "
+        "until their order has come as far as the invoice settings say."
+    )
 
 
-def export_invoices(*, again: bool, by: User, at: datetime) -> bytes:
+def export_invoices(*, again: bool, by: User | None, at: datetime) -> bytes:
     """
     All that is ready as one workbook; what is in it counts as being issued from now on.
 
@@ -60,7 +67,8 @@ def export_invoices(*, again: bool, by: User, at: datetime) -> bytes:
     :raises NothingToExport: if nothing is ready
     """
     wanted = [Status.REQUESTED, Status.FAILED, Status.RED_PENDING, *([Status.ISSUING] if again else [])]
-    ids = InvoiceRequest.objects.filter(status__in=wanted).order_by("pk").values_list("pk", flat=True)[:MOST]
+    waiting = InvoiceRequest.objects.filter(status__in=wanted, channel=BY_HAND)
+    ids = ready(waiting, at=at).order_by("pk").values_list("pk", flat=True)[:MOST]
     rows = [row for pk in list(ids) if (row := _claim(pk, wanted, by=by, at=at)) is not None]
     if not rows:
         raise NothingToExport
@@ -70,15 +78,13 @@ def export_invoices(*, again: bool, by: User, at: datetime) -> bytes:
     return file.getvalue()
 
 
-def lacks_rate(row: InvoiceRequest) -> bool:
-    return row.lines.filter(tax_rate_permille=None).exists()
-
-
 @retry_on_conflict
 @transaction.atomic
-def _claim(request_id: int, wanted: list[Status], *, by: User, at: datetime) -> InvoiceRequest | None:
+def _claim(request_id: int, wanted: list[Status], *, by: User | None, at: datetime) -> InvoiceRequest | None:
     row = lock_invoice(request_id=request_id)
     if row.status not in wanted or lacks_rate(row):
+        return None
+    if not row.is_red and refusal_of(row, at=at) is not None:
         return None
     if row.is_red:
         return row if row.blue is not None and row.blue.invoice_no else None
@@ -113,14 +119,12 @@ def _head(row: InvoiceRequest) -> list[str]:
 
 
 def _line(line: InvoiceLine) -> list[str]:
-    rate = line.tax_rate_permille or 0
-    percent = f"{rate // 10}.{rate % 10}%" if rate % 10 else f"{rate // 10}%"
     return [
         line.title,
         line.tax_code,
         str(line.quantity) if line.quantity else "",
         plain_yuan(line.amount_fen),
-        percent,
+        percent(line.tax_rate_permille or 0),
         plain_yuan(line.net_fen),
         plain_yuan(line.tax_fen),
     ]

@@ -98,6 +98,12 @@ def take_files(*, uploads: Sequence[Upload], by: User | None, at: datetime) -> l
     return placed
 
 
+def match_files(*, uploads: Sequence[Upload]) -> list[Placed]:
+    """Which invoice each file would go to, without taking any."""
+    documents, placed = _unpacked(uploads)
+    return placed + [_matched(it) for it in documents]
+
+
 def take_files_for(
     *, request_id: int, uploads: Sequence[Upload], invoice_no: str, by: User | None, at: datetime
 ) -> InvoiceRequest:
@@ -138,6 +144,17 @@ def _tried(it: Document, *, by: User | None, at: datetime) -> Placed:
         return Placed(name=it.name, request=_place(it, by=by, at=at))
     except DomainError as error:
         return Placed(name=it.name, why=str(error))
+
+
+def _matched(it: Document) -> Placed:
+    try:
+        told = read_invoice(it.content) if it.format == Format.XML else None
+        row = InvoiceRequest.objects.get(pk=_find(told) if told else _find_by_name(it.name))
+        if told is not None:
+            _check_told(row, told)
+    except DomainError as error:
+        return Placed(name=it.name, why=str(error))
+    return Placed(name=it.name, request=row)
 
 
 @retry_on_conflict
@@ -184,7 +201,7 @@ def _check_told(row: InvoiceRequest, told: Told) -> None:
 def _keep(
     row: InvoiceRequest, it: Document, *, number: str, issued_at: datetime | None, by: User | None, at: datetime
 ) -> None:
-    _number(row, number, issued_at=issued_at, by=by, at=at)
+    number_invoice(row, number, issued_at=issued_at, by=by, at=at)
     digest = sha256(it.content).hexdigest()
     if row.files.filter(sha256=digest).exists():
         return
@@ -193,8 +210,14 @@ def _keep(
     kept.save()
 
 
-def _number(row: InvoiceRequest, number: str, *, issued_at: datetime | None, by: User | None, at: datetime) -> None:
-    """Issued once, with one number, which no other invoice has."""
+def number_invoice(
+    row: InvoiceRequest, number: str, *, issued_at: datetime | None, by: User | None, at: datetime
+) -> None:
+    """
+    Issued once, with one number, which no other invoice has. The caller has locked the row.
+
+    :raises DomainError: NotAwaited, NumberMissing, OtherNumber, NumberTaken
+    """
     if row.status == Status.CANCELED:
         raise NotAwaited
     if NUMBER.fullmatch(number) is None:

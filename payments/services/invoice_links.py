@@ -7,6 +7,7 @@ from secrets import token_urlsafe
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from kernel import letters
@@ -126,8 +127,7 @@ def open_invoice_link(*, token: str, at: datetime) -> InvoiceLink:
         raise InvoiceLinkNotFound
     if link.expires_at <= at:
         raise InvoiceLinkExpired
-    if link.opened_at is None:
-        InvoiceLink.objects.filter(pk=link.pk, opened_at=None).update(opened_at=at)
+    _log_opening(link, at=at)
     return link
 
 
@@ -141,6 +141,15 @@ def file_of_link(*, link: InvoiceLink, file_id: int) -> InvoiceFile:
 
 def invoice_path(token: str) -> str:
     return f"/invoice/{token}/"
+
+
+def _log_opening(link: InvoiceLink, *, at: datetime) -> None:
+    """Counted on the link; the first time is told in the order's timeline."""
+    row = InvoiceLink.objects.filter(pk=link.pk)
+    row.update(times_opened=F("times_opened") + 1, last_opened_at=at)
+    if link.opened_at is None and row.filter(opened_at=None).update(opened_at=at) == 1:
+        with transaction.atomic():
+            note(order=orders.lock_order(order_id=link.order_id), code="invoice_link_opened", facts={}, at=at)
 
 
 def _paid(order_id: int) -> Order:

@@ -14,17 +14,19 @@ from kernel.errors import DomainError
 from kernel.models import User
 from kernel.money import yuan
 from kernel.numbers import gateway_number
+from kernel.queue import after_commit
 from orders import services as orders
 from orders.models import Order
 
 from ..models import InvoiceRequest
-from .invoice_channels import channel
+from .invoice_channels import channel, chosen_channel
 from .invoice_lines import left_to_invoice, pieces_of, write_lines
 from .invoice_titles import Title, checked
 from .journal import note
 
 Status, Kind, Origin = InvoiceRequest.Status, InvoiceRequest.Kind, InvoiceRequest.Origin
 LARGEST_PERMILLE = 200
+TASK = "payments.issue_invoices"
 
 
 class InvoiceNotFound(DomainError):
@@ -41,6 +43,10 @@ class InvoiceUnderWay(DomainError):
 
 class InvoiceNotOpen(DomainError):
     text = _("Invoice %(request_no)s is “%(status)s”; this can only be done before it is issued.")
+
+
+class AtTheProvider(DomainError):
+    text = _("Invoice %(request_no)s is with the provider. Wait for its answer; it is asked by itself.")
 
 
 class CancelReasonMissing(DomainError):
@@ -92,33 +98,16 @@ def cancel_invoice(*, request_id: int, reason: str, by: User | None, at: datetim
 
     :raises CancelReasonMissing: if nobody says why
     :raises InvoiceNotOpen: if it is issued; only a red letter takes it back then
+    :raises AtTheProvider: if it may be issued any moment
     """
     if not reason.strip():
         raise CancelReasonMissing
     row = lock_invoice(request_id=request_id)
     if row.status not in (*InvoiceRequest.OPEN, Status.RED_PENDING):
         raise InvoiceNotOpen(request_no=row.request_no, status=row.get_status_display())
-    for red in row.reds.filter(status=Status.RED_PENDING).select_related("order"):
-        give_up(red, reason=reason, by=by, at=at)
+    _refuse_sent(row)
+    give_up_reds(row, reason=reason, by=by, at=at)
     give_up(row, reason=reason, by=by, at=at)
-    return row
-
-
-@retry_on_conflict
-@transaction.atomic
-def fail_invoice(*, request_id: int, reason: str, by: User | None, at: datetime) -> InvoiceRequest:
-    """
-    Note that the tax platform refused it; the next list has it again.
-
-    :raises CancelReasonMissing: if nobody says why
-    :raises InvoiceNotOpen: if it is issued
-    """
-    if not reason.strip():
-        raise CancelReasonMissing
-    row = lock_open(request_id=request_id)
-    row.reason = reason.strip()[:200]
-    move(row, Status.FAILED, at=at)
-    audit.record(action="payments.fail_invoice", subject=row, by=by, at=at, reason=row.reason)
     return row
 
 
@@ -177,26 +166,34 @@ def lock_invoice(*, request_id: int) -> InvoiceRequest:
 
 
 def lock_open(*, request_id: int) -> InvoiceRequest:
-    """:raises InvoiceNotOpen: if it is issued or canceled"""
+    """
+    :raises InvoiceNotOpen: if it is issued or canceled
+    :raises AtTheProvider: if it may be issued any moment
+    """
     row = lock_invoice(request_id=request_id)
     if row.status not in InvoiceRequest.OPEN:
         raise InvoiceNotOpen(request_no=row.request_no, status=row.get_status_display())
+    _refuse_sent(row)
     return row
 
 
 def new_row(order: Order, *, title: Title, key: str, by: User | None, at: datetime) -> InvoiceRequest:
     """Not saved yet. The key counts what was asked for before: two who ask at once cannot both have it."""
     earlier = InvoiceRequest.objects.filter(effect_key__startswith=f"{key}:v").count()
+    way = chosen_channel()
     row = InvoiceRequest(
         request_no=gateway_number("I", at=at),
         effect_key=f"{key}:v{earlier + 1}",
         order=order,
-        channel=channel().code,
+        channel=way.code,
+        due_at=at if way.is_online else None,
         status_since=at,
         created_at=at,
         created_by=by,
     )
     put_title(row, title)
+    if way.is_online:
+        after_commit(TASK)
     return row
 
 
@@ -210,10 +207,21 @@ def move(row: InvoiceRequest, status: str, *, at: datetime) -> None:
     row.save()
 
 
+def give_up_reds(blue: InvoiceRequest, *, reason: str, by: User | None, at: datetime) -> None:
+    """Nothing is to be taken back of what was never issued."""
+    for red in blue.reds.filter(status=Status.RED_PENDING).select_related("order"):
+        give_up(red, reason=reason, by=by, at=at)
+
+
 def give_up(row: InvoiceRequest, *, reason: str, by: User | None, at: datetime) -> None:
-    row.reason = reason.strip()[:200]
+    row.reason, row.due_at = reason.strip()[:200], None
     move(row, Status.CANCELED, at=at)
     _tell(row, "invoice_canceled", by=by, at=at)
+
+
+def _refuse_sent(row: InvoiceRequest) -> None:
+    if row.called_at is not None and channel(row.channel).is_online:
+        raise AtTheProvider(request_no=row.request_no)
 
 
 def _tell(row: InvoiceRequest, code: str, *, by: User | None, at: datetime) -> None:

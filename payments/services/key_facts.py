@@ -50,7 +50,7 @@ def facts_of_key(pasted: str, *, password: str = "", wanted: AccountField) -> Ke
             return KeyFacts(value=clear, fingerprint=fingerprint(load_private(clear, field=wanted)), tail=_tail(clear))
         case FieldKind.PUBLIC_KEY:
             clear = normalise_public(pasted, field=wanted)
-            return KeyFacts(value=clear, fingerprint=fingerprint(load_public(clear, field=wanted)), tail=_tail(clear))
+            return KeyFacts(value=clear, fingerprint=fingerprint(load_public(clear, field=wanted)))  # all end in AQAB
         case FieldKind.CERTIFICATE:
             clear = normalise_certificates(pasted, field=wanted)
             return _facts_of_certificate(load_certificates(clear, field=wanted)[0], clear)

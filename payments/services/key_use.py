@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Literal
@@ -21,8 +21,8 @@ from django.db.models import F, Max, Sum
 from kernel.clock import now
 from kernel.db import in_transaction
 
-from ..gateways import Meter
 from ..models import CredentialUse
+from .clock_use import forget_clocks, hear_clock
 
 logger = logging.getLogger(__name__)
 
@@ -48,19 +48,24 @@ class Use:
         return self.signed + self.verified
 
 
-def meter_of(ids: Mapping[tuple[str, str], int]) -> Meter:
+@dataclass(frozen=True, slots=True)
+class AccountMeter:
     """
     The meter of one account's gateway.
 
     :param ids: credentials by (kind, value in clear)
     """
 
-    def count(*, kind: str, value: str, act: Act) -> None:
-        credential_id = ids.get((kind, value))
+    account_id: int
+    ids: Mapping[tuple[str, str], int] = field(repr=False)
+
+    def __call__(self, *, kind: str, value: str, act: Act) -> None:
+        credential_id = self.ids.get((kind, value))
         if credential_id is not None:
             _counts.add(credential_id, act, at=now())
 
-    return count
+    def hear(self, *, told: datetime, at: datetime) -> None:
+        hear_clock(account_id=self.account_id, told=told, at=at)
 
 
 def flush_counts() -> None:
@@ -156,6 +161,7 @@ _counts = _Counts()
 def forget_counts() -> None:
     """Start with an empty buffer."""
     _counts.forget()
+    forget_clocks()
 
 
 def _hour(at: datetime) -> datetime:

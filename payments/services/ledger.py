@@ -13,6 +13,9 @@ from ..models import LedgerEntry, LedgerLine, Payment, Refund, Statement, Unappl
 Account = LedgerLine.Account
 COLLECT, APPLY = "collect", "apply"
 RESERVE, SETTLE, RELEASE, UNDO = "refund_reserve", "refund_settle", "refund_release", "refund_undo"
+SETTLE_AGAIN = "refund_settle_again"  # after it was undone: the gateway said failed, and then that it went
+SETTLES = (SETTLE, SETTLE_AGAIN)
+GIVEN_BACK = (*SETTLES, UNDO)  # what these come to is what went back
 FEES = "fees"
 
 
@@ -126,8 +129,8 @@ def release_refund(*, refund: Refund, at: datetime) -> None:
 def settle_refund(*, refund: Refund, reserved: bool, at: datetime) -> None:
     """:param reserved: not for a refund that a gateway's console made, or whose reserve was turned back"""
     payable = Posting(account=Account.REFUNDS_PAYABLE, amount_fen=0, order_id=refund.order_id)
-    debit = payable if reserved else _origin(refund)
-    _book_refund(refund, SETTLE, debit=debit, credit=_leaves(refund), at=at)
+    debit, kind = (payable, SETTLE) if reserved else (_origin(refund), _settling(refund))
+    _book_refund(refund, kind, debit=debit, credit=_leaves(refund), at=at)
 
 
 def undo_refund(*, refund: Refund, at: datetime) -> None:
@@ -139,12 +142,31 @@ def settle_surplus(*, refund: Refund, at: datetime) -> None:
     """It went although it had failed, and by now nothing is left that it could be taken off: somebody must find it."""
     account_id = account_id_of(refund)
     missing = Posting(account=Account.SUSPENSE, amount_fen=0, gateway_account_id=account_id)
-    _book_refund(refund, SETTLE, debit=missing, credit=_clearing(account_id), at=at)
+    _book_refund(refund, _settling(refund), debit=missing, credit=_clearing(account_id), at=at)
 
 
-def has_settled(*, refund: Refund) -> bool:
-    """Whether the money of a refund was ever booked as gone."""
-    return LedgerEntry.objects.filter(source_type="refund", source_id=refund.pk, kind=SETTLE).exists()
+def is_gone(*, refund: Refund) -> bool:
+    """Whether the money of a refund is booked as gone, and was not undone since."""
+    booked = _kinds_of(refund)
+    return SETTLE_AGAIN in booked or (SETTLE in booked and UNDO not in booked)
+
+
+def is_gone_by_its_word(*, refund: Refund) -> bool:
+    """Whether what is booked as gone had been turned back before, so that only the gateway can have said it went."""
+    return bool(_kinds_of(refund) & {RELEASE, UNDO})
+
+
+def was_undone(*, refund: Refund) -> bool:
+    """Whether it was booked as gone by somebody's word, which its gateway denied."""
+    return UNDO in _kinds_of(refund)
+
+
+def _settling(refund: Refund) -> str:
+    return SETTLE_AGAIN if was_undone(refund=refund) else SETTLE
+
+
+def _kinds_of(refund: Refund) -> set[str]:
+    return set(LedgerEntry.objects.filter(source_type="refund", source_id=refund.pk).values_list("kind", flat=True))
 
 
 def book_fees(*, statement: Statement, amount_fen: int, at: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from kernel.db import retry_on_conflict
+from kernel.db import insert_new, retry_on_conflict
 from kernel.failpoints import failpoint
 from kernel.queue import after_commit
 from kernel.trace import current_address
@@ -24,15 +24,17 @@ from ..gateways import (
     GatewayEvent,
     InboundRequest,
     Outcome,
+    StaleNotification,
     UnknownKey,
     Unreadable,
     claim_problems,
     storable,
 )
 from ..models import GatewayAccount, Notification, NotificationRefusal
-from .accounts import gateway_of
+from .accounts import account_at, gateway_of
 from .key_refresh import miss_key
 from .troubles import tell_config_error, tell_refused_messages
+from .verdicts import Refusal, proved
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,14 @@ TASK = "payments.apply_notifications"
 SAMPLE_BYTES = 8192
 MAX_HEADERS, MAX_HEADER_LENGTH = 60, 500
 PRIVATE_HEADERS = ("cookie", "authorization", "proxy-authorization")
-ALARMING = {"forged": 20, "other_account": 1, "unknown_key": 1, "unreadable": 1}  # times an hour; strangers knock
+ALARMING = {  # times an hour; strangers knock, and a clock that is wrong makes all messages stale
+    Refusal.FORGED: 20,
+    Refusal.STALE: 5,
+    Refusal.OTHER_ACCOUNT: 1,
+    Refusal.UNKNOWN_KEY: 1,
+    Refusal.UNREADABLE: 1,
+}
+SERIAL_LENGTH = 64
 
 
 class WebhookNotFound(Exception):
@@ -56,11 +65,12 @@ def receive_notification(*, webhook_key: str, request: InboundRequest) -> Ack:
     :raises WebhookNotFound: if no account has this key
     :raises DatabaseError: if it could not be stored; it must not be acknowledged then
     """
-    account = GatewayAccount.objects.filter(webhook_key=webhook_key).first()
-    if account is None:
+    found = account_at(webhook_key=webhook_key)
+    if found is None:
         raise WebhookNotFound
+    account, marks = found
     try:
-        gateway = gateway_of(account)
+        gateway = gateway_of(account, marks=marks)
         event = gateway.parse_notification(request=request)
         problems = claim_problems(expected=gateway.account_claims(), claims=event.claims)
     except (ForgedNotification, UnknownKey, Unreadable) as error:
@@ -71,42 +81,40 @@ def receive_notification(*, webhook_key: str, request: InboundRequest) -> Ack:
     if event.kind is EventKind.PROBE:
         return gateway.refuse(status=401)  # the gateway tests whether we look at signatures
     if problems:
-        return _refuse(account, gateway, "other_account", 403, request)
-    _store(account=account, event=event, request=request)
+        return _refuse(account, gateway, Refusal.OTHER_ACCOUNT, 403, request)
+    _store(account=account, event=event, request=request, verdicts=proved(gateway.capabilities))
     failpoint("inbox.after_commit")
     return gateway.acknowledge(event=event)
 
 
 @retry_on_conflict
-def _store(*, account: GatewayAccount, event: GatewayEvent, request: InboundRequest) -> None:
+def _store(*, account: GatewayAccount, event: GatewayEvent, request: InboundRequest, verdicts: dict[str, str]) -> None:
     """One row per fact, held by the unique event key; a resend is counted on it."""
     with transaction.atomic(durable=True):
-        if _insert(account, event, request):
+        if insert_new(_row(account, event, request, verdicts)):
             after_commit(TASK)
         else:
             _count_copy(account, event, at=request.received_at)
         failpoint("inbox.before_commit")
 
 
-def _insert(account: GatewayAccount, event: GatewayEvent, request: InboundRequest) -> bool:
-    try:
-        with transaction.atomic():
-            Notification.objects.create(
-                account=account,
-                event_key=event.event_key,
-                kind=event.kind,
-                payment_no=event.payment_no,
-                facts=facts_of(event),
-                verdicts={"signature": "ok", "account": "ok"},
-                headers=_bounded(request.headers),
-                body=request.body,
-                received_at=request.received_at,
-                last_received_at=request.received_at,
-                due_at=request.received_at,
-            )
-    except IntegrityError:
-        return False
-    return True
+def _row(
+    account: GatewayAccount, event: GatewayEvent, request: InboundRequest, verdicts: dict[str, str]
+) -> Notification:
+    return Notification(
+        account=account,
+        event_key=event.event_key,
+        kind=event.kind,
+        payment_no=event.payment_no,
+        key_serial=event.key_serial[:SERIAL_LENGTH],
+        facts=facts_of(event),
+        verdicts=verdicts,
+        headers=_bounded(request.headers),
+        body=request.body,
+        received_at=request.received_at,
+        last_received_at=request.received_at,
+        due_at=request.received_at,
+    )
 
 
 def _count_copy(account: GatewayAccount, event: GatewayEvent, *, at: datetime) -> None:
@@ -138,14 +146,16 @@ def _refuse_unproved(account: GatewayAccount, gateway: Gateway, error: Exception
     match error:
         case UnknownKey():
             miss_key(account=account, serial=error.serial, at=request.received_at)
-            return _refuse(account, gateway, "unknown_key", 503, request)  # a resend finds the key refreshed
+            return _refuse(account, gateway, Refusal.UNKNOWN_KEY, 503, request)  # a resend finds the key refreshed
         case Unreadable():
-            return _refuse(account, gateway, "unreadable", 422, request)
+            return _refuse(account, gateway, Refusal.UNREADABLE, 422, request)
+        case StaleNotification():
+            return _refuse(account, gateway, Refusal.STALE, 401, request)
         case _:
-            return _refuse(account, gateway, "forged", 401, request)
+            return _refuse(account, gateway, Refusal.FORGED, 401, request)
 
 
-def _refuse(account: GatewayAccount, gateway: Gateway, reason: str, status: int, request: InboundRequest) -> Ack:
+def _refuse(account: GatewayAccount, gateway: Gateway, reason: Refusal, status: int, request: InboundRequest) -> Ack:
     times = _count_refusal(account=account, reason=reason, request=request)
     logger.warning("payments.notification.refused account=%s reason=%s times=%d", account.code, reason, times)
     if times == ALARMING[reason]:
@@ -155,7 +165,7 @@ def _refuse(account: GatewayAccount, gateway: Gateway, reason: str, status: int,
 
 @retry_on_conflict
 @transaction.atomic
-def _count_refusal(*, account: GatewayAccount, reason: str, request: InboundRequest) -> int:
+def _count_refusal(*, account: GatewayAccount, reason: Refusal, request: InboundRequest) -> int:
     """A row per account, reason and hour, with the first message of it: a flood fills no disk."""
     at = request.received_at
     hour = at.replace(minute=0, second=0, microsecond=0)

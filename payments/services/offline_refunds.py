@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from kernel import audit
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
+from kernel.failpoints import failpoint
 from kernel.models import User
 from kernel.money import yuan
 from kernel.numbers import gateway_number
-from kernel.shop import refund_cap_fen
 from orders import services as orders
 from orders.models import Order
 
@@ -23,8 +23,9 @@ from ..models import LedgerEntry, Payment, Refund, RefundLine
 from ..queries import left_to_refund, refundable_payments
 from .attempts import lock_payment_by_id
 from .elsewhere import PAID, SOURCE
-from .four_eyes import RefundAboveCap
+from .four_eyes import ensure_within_limits
 from .journal import note
+from .refund_letters import tell_paid_back
 from .refund_outcomes import book_success
 from .refunding import (
     KeyUsedOtherwise,
@@ -49,6 +50,7 @@ class PaidBack:
     :param payment_id: the payment it counts against; None for money of an imported order, collected elsewhere
     :param way: a Refund.Way other than GATEWAY
     :param reason: why, and where the receipt is
+    :param tells_customer: whether the customer is written to
     """
 
     order_id: int
@@ -56,6 +58,7 @@ class PaidBack:
     share: Share
     way: str
     reason: str
+    tells_customer: bool = False
 
 
 @retry_on_conflict
@@ -71,6 +74,7 @@ def record_offline_refund(*, paid_back: PaidBack, key: str, by: User, at: dateti
     :raises NotPaidElsewhere: without a payment, if no money was collected elsewhere
     :raises RefundAboveRest: if less is left, refunds in flight taken off
     :raises RefundAboveCap: if the person may not refund so much
+    :raises RefundsADayReached: if the person may not refund so often
     :raises KeyUsedOtherwise: if the key stands for another refund
     :raises DomainError: as `shares.split`, if the shares cannot be
     """
@@ -81,13 +85,16 @@ def record_offline_refund(*, paid_back: PaidBack, key: str, by: User, at: dateti
         if (earlier.order_id, earlier.amount_fen) != (order.pk, paid_back.share.amount_fen):
             raise KeyUsedOtherwise
         return earlier
-    _check(order, payment, paid_back, by=by)
+    _check(order, payment, paid_back, by=by, at=at)
     lines = split(share=paid_back.share, left=left_to_refund(order=order))
     refund = _create(order, payment, paid_back, key=key, by=by, at=at)
     RefundLine.objects.bulk_create(
         RefundLine(refund=refund, line_id=line_id, amount_fen=fen) for line_id, fen in lines.items()
     )
     _book(refund, by=by, at=at)
+    if paid_back.tells_customer:
+        tell_paid_back(refund=refund, at=at)
+    failpoint("refund_offline.before_commit")
     return refund
 
 
@@ -101,7 +108,7 @@ def elsewhere_left(*, order: Order) -> int:
     return order.paid_fen - order.refunded_fen - in_flight_fen - ours_fen
 
 
-def _check(order: Order, payment: Payment | None, paid_back: PaidBack, *, by: User) -> None:
+def _check(order: Order, payment: Payment | None, paid_back: PaidBack, *, by: User, at: datetime) -> None:
     if not paid_back.reason.strip():
         raise ReasonMissing
     if payment is None:
@@ -114,9 +121,7 @@ def _check(order: Order, payment: Payment | None, paid_back: PaidBack, *, by: Us
         left_fen = payment.refundable_fen
     if paid_back.share.amount_fen > left_fen:
         raise RefundAboveRest(left=yuan(left_fen))
-    cap_fen = refund_cap_fen(by)
-    if cap_fen is not None and paid_back.share.amount_fen > cap_fen:
-        raise RefundAboveCap(cap=yuan(cap_fen))
+    ensure_within_limits(amount_fen=paid_back.share.amount_fen, by=by, at=at)
 
 
 def _elsewhere(order: Order) -> int:

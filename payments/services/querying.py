@@ -13,11 +13,11 @@ from kernel.db import retry_on_conflict
 from kernel.queue import after_commit
 
 from ..gateways import ConfigError, GatewayEvent, Outcome, guard_no_transaction
-from ..models import Payment
+from ..models import Payment, Refund
 from .accounts import gateway_of
 from .attempts import expire, lock_payment_by_id, ref_of
 from .key_refresh import look_for_key
-from .schedule import DAILY, is_over, next_query_at
+from .schedule import DAILY, UNHEARD, is_over, is_unheard, next_query_at
 from .settle import judge
 from .troubles import tell_config_error, tell_silence
 
@@ -79,8 +79,14 @@ def ask(payment: Payment, *, at: datetime) -> GatewayEvent:
 
 
 def bring_forward(*, stuck_since: datetime, at: datetime) -> int:
-    """Make every open attempt that is older than a moment due now."""
-    return Payment.objects.open().filter(created_at__lte=stuck_since, query_due_at__gt=at).update(query_due_at=at)
+    """
+    Make every open attempt, and every refund under way, that is older than a moment due now.
+
+    :return: how many
+    """
+    attempts = Payment.objects.open().filter(created_at__lte=stuck_since, query_due_at__gt=at)
+    refunds = Refund.objects.filter(status__in=Refund.IN_FLIGHT, created_at__lte=stuck_since, due_at__gt=at)
+    return attempts.update(query_due_at=at) + refunds.update(due_at=at)
 
 
 def hear_about(*, payment: Payment) -> GatewayEvent:
@@ -134,4 +140,6 @@ def _take(*, payment_id: int, report: GatewayEvent, at: datetime) -> None:
     if is_over(expires_at=payment.expires_at + DAILY, at=at):
         tell_silence(payment_no=payment.payment_no, at=at)
     due_at = next_query_at(created_at=payment.created_at, expires_at=payment.expires_at, at=at)
+    if is_unheard(code=report.code):
+        due_at = min(due_at, at + UNHEARD)
     Payment.objects.filter(pk=payment.pk).update(query_due_at=due_at)

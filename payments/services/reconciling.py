@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ from .external_refunds import take_refund_news
 from .querying import query_payment
 from .refund_calls import ask_refund
 from .settle import settle
+from .tellers import facts_of, in_chunks, tellers
 from .words import shop_language
 
 ALERT = "payments.differences"
@@ -80,9 +82,15 @@ def reconcile(*, statement_id: int, at: datetime) -> Compared:
 
 
 def reconcile_with_neighbours(*, statement_id: int, at: datetime) -> Compared:
-    """A day, and those beside it that wait for what this one's statement says."""
+    """A day, those beside it that wait for what its statement says, and later ones that tell the same."""
     compared = reconcile(statement_id=statement_id, at=at)
     statement = Statement.objects.get(pk=statement_id)
+    for other in sorted(_waiting(statement) | _telling_the_same(statement)):
+        reconcile(statement_id=other, at=at)
+    return compared
+
+
+def _waiting(statement: Statement) -> set[int]:
     days = (statement.day - timedelta(days=1), statement.day + timedelta(days=1))
     waiting = Discrepancy.objects.filter(
         statement__account=statement.account_id,
@@ -90,9 +98,21 @@ def reconcile_with_neighbours(*, statement_id: int, at: datetime) -> Compared:
         kind__in=(Kind.CUTOFF, Kind.MISSING_GATEWAY),
         resolved_at=None,
     )
-    for beside in list(waiting.order_by().values_list("statement", flat=True).distinct()):
-        reconcile(statement_id=beside, at=at)
-    return compared
+    return set(waiting.order_by().values_list("statement", flat=True))
+
+
+def _telling_the_same(statement: Statement) -> set[int]:
+    """A day that arrives late, or anew, changes what a later one has told as the first, and what it has told twice."""
+    later = Statement.objects.filter(account=statement.account_id, day__gt=statement.day, compared_at__isnull=False)
+    ids = set(later.values_list("pk", flat=True))
+    if not ids:
+        return ids
+    open_ones = Discrepancy.objects.filter(statement__in=ids, kind=Kind.DUPLICATE, resolved_at=None)
+    found = set(open_ones.values_list("statement", flat=True))
+    for chunk in in_chunks(statement.lines.order_by("line_no")):
+        told = tellers(chunk)
+        found.update(*(told[facts_of(line)] for line in chunk))
+    return found & ids
 
 
 @transaction.atomic
@@ -139,27 +159,32 @@ def repair_difference(*, discrepancy_id: int, by: User | None, at: datetime) -> 
         raise DifferenceResolved
     if row.kind not in REPAIRABLE:
         raise NotRepairable
-    told = _ask_payment(row, at=at) if row.movement == Movement.PAYMENT else _ask_refund(row, at=at)
+    told = _ask(row, at=at)
     reconcile(statement_id=row.statement_id, at=at)
     return _note_repair(discrepancy_id, told=told, by=by, at=at)
 
 
 def repair_all(*, statement_id: int, at: datetime) -> tuple[int, int]:
     """
-    Repair what can be repaired safely.
+    Repair what can be repaired safely; compared once, when the gateway was asked about all of it.
 
     :return: how many were put right, and how many are still there
     """
+    guard_no_transaction()
     rows = Discrepancy.objects.filter(statement=statement_id, resolved_at=None, kind__in=REPAIRABLE)
-    repaired = failed = 0
-    for pk in list(rows.values_list("pk", flat=True)):
-        try:
-            repair_difference(discrepancy_id=pk, by=None, at=at)
-        except DomainError:
-            failed += 1
-        else:
+    told: dict[int, str] = {}
+    repaired = 0
+    found = list(rows.select_related("statement__account").order_by("pk"))
+    for row in found:
+        with suppress(DomainError):
+            told[row.pk] = _ask(row, at=at)
+    if told:
+        reconcile(statement_id=statement_id, at=at)
+    for pk, words in told.items():
+        with suppress(RepairDidNotHelp):
+            _note_repair(pk, told=words, by=None, at=at)
             repaired += 1
-    return repaired, failed
+    return repaired, len(found) - repaired
 
 
 @transaction.atomic
@@ -169,6 +194,10 @@ def _note_repair(discrepancy_id: int, *, told: str, by: User | None, at: datetim
         raise RepairDidNotHelp(told=told)
     _close(row, Resolution.REPAIRED, note=told, by=by, at=at)
     return row
+
+
+def _ask(row: Discrepancy, *, at: datetime) -> str:
+    return _ask_payment(row, at=at) if row.movement == Movement.PAYMENT else _ask_refund(row, at=at)
 
 
 def _ask_payment(row: Discrepancy, *, at: datetime) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from kernel import alerts, approvals
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
+from kernel.failpoints import failpoint
 from kernel.models import User
 from kernel.money import yuan
 from kernel.queue import after_commit
@@ -60,6 +61,7 @@ def _approve(*, refund_id: int, by: User, at: datetime) -> Refund:
     refund.save(update_fields=["status", "due_at"])
     _note(refund, "refund_approved", by=by, at=at)
     after_commit(SEND, refund_id=refund.pk)
+    failpoint("refund_approval.before_commit")
     return refund
 
 
@@ -79,6 +81,25 @@ def reject_refund(*, refund_id: int, reason: str, by: User, at: datetime) -> Ref
     release(refund, Status.REJECTED, at=at)
     refund.save()
     _note(refund, "refund_rejected", by=by, at=at)
+    return refund
+
+
+@retry_on_conflict
+@transaction.atomic
+def withdraw_refund(*, refund_id: int, by: User, at: datetime) -> Refund:
+    """
+    Take back one's own request before anybody decided on it: nothing is sent, and the amount can be refunded again.
+
+    :raises NothingToDecide: if the refund does not await approval
+    :raises NotYourRequest: if somebody else requested it
+    """
+    refund = _lock_waiting(refund_id)
+    approvals.withdraw(kind=REFUND, subject=refund, by=by, at=at)
+    with shop_language():
+        refund.last_message = _("Withdrawn by %(person)s.") % {"person": by}
+    release(refund, Status.REJECTED, at=at)
+    refund.save()
+    _note(refund, "refund_withdrawn", by=by, at=at)
     return refund
 
 

@@ -26,7 +26,7 @@ from .accounts import gateway_of, notify_url
 from .four_eyes import ensure_approved_as_is
 from .key_refresh import look_for_key
 from .refund_outcomes import settle_refund
-from .schedule import DAILY, REFUND_STEPS, step_after
+from .schedule import DAILY, REFUND_STEPS, UNHEARD, is_unheard, step_after
 from .troubles import tell_config_error, tell_refund_silence, tell_unapproved
 
 logger = logging.getLogger(__name__)
@@ -43,10 +43,10 @@ def send_refund(*, refund_id: int, at: datetime) -> Refund:
     Called twice, or by two workers, it sends one refund: the row is claimed, and its number never changes.
     """
     guard_no_transaction()
-    refund = _load(refund_id)
+    refund = load_refund(refund_id)
     if refund.due_at is not None and refund.due_at <= at and _claim(refund, at=at):
         _step(refund, at=max(at, now()))
-    return _load(refund_id)
+    return load_refund(refund_id)
 
 
 def ask_refund(*, refund_id: int, at: datetime) -> Refund:
@@ -65,14 +65,14 @@ def resolve_refunds(*, at: datetime, limit: int) -> int:
     due = Refund.objects.filter(due_at__lte=at).order_by("due_at", "pk").values_list("pk", flat=True)
     looked_at = 0
     for refund_id in list(due[:limit]):
-        refund = _load(refund_id)
+        refund = load_refund(refund_id)
         if _claim(refund, at=at):
             looked_at += 1
             _step_patiently(refund, at=max(at, now()))
     return looked_at
 
 
-def _load(refund_id: int) -> Refund:
+def load_refund(refund_id: int) -> Refund:
     related = Refund.objects.select_related("payment__account", "unapplied__account", "unapplied__payment")
     return related.get(pk=refund_id)
 
@@ -80,8 +80,10 @@ def _load(refund_id: int) -> Refund:
 def _claim(refund: Refund, *, at: datetime) -> bool:
     """The attempt number fences: one worker takes the step, and whoever died leaves it due again."""
     mine = Refund.objects.filter(pk=refund.pk, attempt=refund.attempt, due_at__lte=at)
+    failpoint("refund.before_claim")
     claimed = mine.update(attempt=F("attempt") + 1, due_at=max(at, now()) + LEASE) == 1
     refund.attempt += int(claimed)
+    failpoint("refund.after_claim")
     return claimed
 
 
@@ -109,19 +111,22 @@ def _step(refund: Refund, *, at: datetime) -> None:
     settled = settle_refund(refund_id=refund.pk, report=report, at=at)
     failpoint("refund.after_settle")
     if settled.due_at is not None:
-        _postpone(refund, words="", at=at)
+        settled.attempt = refund.attempt  # the one that was claimed fences, whoever has it by now
+        _postpone(settled, words="", at=at, unheard=is_unheard(code=report.code))
 
 
 def _send_or_ask(gateway: Gateway, refund: Refund, *, at: datetime) -> GatewayEvent:
     """What was sent before is asked about first; only what the gateway never carried out is sent again."""
     if refund.sent_at is not None:
-        told = gateway.query_refund(ref=_ref(refund))
+        told = gateway.query_refund(ref=ref_of(refund))
         if told.outcome is not Outcome.NOT_FOUND or refund.status not in TO_DO:
             return told
     if refund.status not in TO_DO:
         return GatewayEvent(kind=EventKind.REFUND, refund_no=refund.refund_no, outcome=Outcome.UNKNOWN)
     ensure_approved_as_is(refund=refund)
-    Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=at)
+    if refund.sent_at is None:
+        refund.sent_at = at
+        Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=at)
     failpoint("refund.before_call")
     report = gateway.refund(request=_request(refund))
     failpoint("refund.after_call")
@@ -135,16 +140,22 @@ def _halt(refund: Refund, *, words: str, at: datetime) -> None:
     tell_unapproved(refund_no=refund.refund_no, words=words, at=at)
 
 
-def _postpone(refund: Refund, *, words: str, at: datetime) -> None:
+def _postpone(refund: Refund, *, words: str, at: datetime, unheard: bool = False) -> None:
     mine = Refund.objects.filter(pk=refund.pk, attempt=refund.attempt, due_at__isnull=False)
-    changes: dict[str, object] = {"due_at": step_after(REFUND_STEPS, attempt=refund.attempt, at=at)}
-    if refund.status not in TO_DO:
+    due_at = step_after(REFUND_STEPS, attempt=refund.attempt, at=at)
+    changes: dict[str, object] = {"due_at": min(due_at, at + UNHEARD) if unheard else due_at}
+    if not _is_asked_about(refund):
         changes["due_at"] = None
     if words:
         changes["last_message"] = words[:300]
     mine.update(**changes)
-    if refund.status in Refund.IN_FLIGHT and at - refund.created_at >= DAILY:
+    if refund.status in TO_DO and at - refund.created_at >= DAILY:
         tell_refund_silence(refund_no=refund.refund_no, at=at)
+
+
+def _is_asked_about(refund: Refund) -> bool:
+    """What a person has to put right at the gateway is asked about, too: nobody need tell us that it is done."""
+    return refund.status in TO_DO or (refund.status == Status.REQUIRES_ACTION and refund.sent_at is not None)
 
 
 def account_of(refund: Refund) -> GatewayAccount:
@@ -158,13 +169,13 @@ def _source(refund: Refund) -> Payment | UnappliedMoney:
     return source
 
 
-def _ref(refund: Refund) -> RefundRef:
+def ref_of(refund: Refund) -> RefundRef:
     source = _source(refund)
     return RefundRef(
         refund_no=refund.gateway_refund_no or refund.refund_no,
         payment_no=source.payment_no,
         created_at=_asked_at(source),
-        requested_at=refund.created_at,
+        requested_at=refund.sent_at or refund.created_at,
         gateway_trade_no=source.gateway_trade_no,
     )
 
@@ -178,7 +189,7 @@ def _request(refund: Refund) -> RefundRequest:
         total_fen=source.amount_fen,
         reason=refund.reason,
         created_at=_asked_at(source),
-        requested_at=refund.created_at,
+        requested_at=refund.sent_at or refund.created_at,
         gateway_trade_no=source.gateway_trade_no,
         notify_url=notify_url(source.account),
     )

@@ -29,7 +29,10 @@ def doubt(*, refund: Refund, report: GatewayEvent, at: datetime) -> None:
     if not refund.is_settled_by_hand:
         return
     facts = {"refund_no": refund.refund_no, "amount": yuan(refund.amount_fen)}
-    if report.outcome in NOT_DONE:
+    if ledger.is_gone_by_its_word(refund=refund):
+        if report.outcome in NOT_DONE:
+            _tell_both(facts, at=at)
+    elif report.outcome in NOT_DONE:
         _undo(refund, words=report.message or report.code, at=at)
         with shop_language():
             text = _(
@@ -46,12 +49,29 @@ def doubt(*, refund: Refund, report: GatewayEvent, at: datetime) -> None:
             tell_refund(refund_no=refund.refund_no, text=text % facts, severity=Severity.CRITICAL, at=at)
 
 
-def tell_contradicted(*, refund: Refund, at: datetime) -> None:
-    """It was settled by hand as not paid back, and it was."""
+def _tell_both(facts: dict[str, str], *, at: datetime) -> None:
     with shop_language():
         text = _(
-            "Refund %(refund_no)s of %(amount)s was settled by hand as not paid back, and the gateway says it was. "
-            "It is booked as paid back."
+            "The gateway said that refund %(refund_no)s of %(amount)s went back, and says now that it did not. It "
+            "stays booked as paid back; compare its console."
+        )
+        tell_refund(refund_no=facts["refund_no"], text=text % facts, severity=Severity.CRITICAL, at=at)
+
+
+def tell_contradicted(*, refund: Refund, at: datetime) -> None:
+    """It was settled by hand, counted as not paid back since, and went back after all."""
+    was_undone = ledger.was_undone(refund=refund)
+    with shop_language():
+        text = (
+            _(
+                "The gateway had denied refund %(refund_no)s of %(amount)s, which was undone, and says now that it "
+                "went back. It is booked as paid back."
+            )
+            if was_undone
+            else _(
+                "Refund %(refund_no)s of %(amount)s was settled by hand as not paid back, and the gateway says it was. "
+                "It is booked as paid back."
+            )
         ) % {"refund_no": refund.refund_no, "amount": yuan(refund.amount_fen)}
     tell_refund(refund_no=refund.refund_no, text=text, severity=Severity.CRITICAL, at=at)
 
@@ -71,8 +91,6 @@ def is_covered(refund: Refund) -> bool:
 
 def book_surplus(*, refund: Refund, at: datetime) -> None:
     """It had failed and was made good otherwise, and then it went back all the same: the customer has it twice."""
-    if ledger.has_settled(refund=refund):
-        return
     ledger.settle_surplus(refund=refund, at=at)
     with shop_language():
         text = _(

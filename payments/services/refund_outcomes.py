@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from kernel import alerts
 from kernel.db import retry_on_conflict
 from kernel.events import publish
+from kernel.failpoints import failpoint
 from kernel.money import yuan
 from orders import services as orders
 
@@ -32,6 +33,7 @@ FOLLOWS = {
     Outcome.REQUIRES_ACTION: Status.REQUIRES_ACTION,
     Outcome.NOT_FOUND: Status.PROCESSING,  # not carried out yet: the same request goes out again
 }
+NO_NEWS = (Outcome.NOT_FOUND, Outcome.UNKNOWN)
 ENDS = {Outcome.FAILED: Status.FAILED, Outcome.CLOSED: Status.CANCELED}
 
 
@@ -65,6 +67,7 @@ def settle_refund(*, refund_id: int, report: GatewayEvent, at: datetime) -> Refu
     elif refund.status in Refund.IN_FLIGHT and refund.status != Status.PENDING_APPROVAL:  # never sent, nothing failed
         _follow(refund, report, at=at)
     refund.save()
+    failpoint("refund.before_commit")
     return refund
 
 
@@ -73,7 +76,9 @@ def _succeed(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:
         _halt(refund, report, at=at)
         return
     is_reserved = refund.status in Refund.IN_FLIGHT
-    if not is_reserved and (ledger.has_settled(refund=refund) or not is_covered(refund)):
+    if not is_reserved and ledger.is_gone(refund=refund):
+        return
+    if not is_reserved and not is_covered(refund):
         book_surplus(refund=refund, at=at)
         return
     if not is_reserved and refund.is_settled_by_hand:
@@ -133,8 +138,18 @@ def _count(refund: Refund, *, reserved: bool) -> None:
 def _follow(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:
     if report.outcome in ENDS:
         fail(refund, ENDS[report.outcome], words=report.message or report.code, at=at)
-    else:
+    elif refund.status != Status.REQUIRES_ACTION or report.outcome not in NO_NEWS:  # it needs a person until told else
+        if report.outcome is Outcome.REQUIRES_ACTION and refund.status != Status.REQUIRES_ACTION:
+            _call_a_person(refund, words=report.message or report.code, at=at)
         refund.status = FOLLOWS[report.outcome]
+
+
+def _call_a_person(refund: Refund, *, words: str, at: datetime) -> None:
+    """The gateway could not give it back by itself: the customer waits until somebody does something."""
+    facts = {"refund_no": refund.refund_no, "amount": yuan(refund.amount_fen), "words": words}
+    with shop_language():
+        text = _("Refund %(refund_no)s of %(amount)s needs a person: %(words)s") % facts
+    tell_refund(refund_no=refund.refund_no, text=text, at=at)
 
 
 def release(refund: Refund, status: Refund.Status, *, at: datetime) -> None:

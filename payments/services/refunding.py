@@ -11,6 +11,7 @@ from kernel import audit
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
 from kernel.events import publish
+from kernel.failpoints import failpoint
 from kernel.models import User
 from kernel.money import yuan
 from kernel.numbers import gateway_number
@@ -61,7 +62,7 @@ def request_refund(
     """
     Reserve an amount of a payment for refunding and have it sent. The same key asks for the same refund.
 
-    Above the person's cap, or by a rule, somebody else has to approve it first.
+    Above the person's cap or number of refunds a day, or by a rule, somebody else has to approve it first.
 
     :param share: fen, and of what
     :param key: of the form or the case that asks; up to 80 characters
@@ -71,6 +72,7 @@ def request_refund(
     :raises MoneyStillUnapplied: if its money is not the order's
     :raises RefundAboveRest: if less is left, refunds in flight taken off
     :raises RefundAboveCap: if the person may not refund so much, nor request it
+    :raises RefundsADayReached: if the person may not refund so often, nor request it
     :raises RefundTooLate: if the gateway does not take refunds any more
     :raises KeyUsedOtherwise: if the key stands for another refund
     :raises DomainError: as `shares.split`, if the shares cannot be
@@ -80,7 +82,7 @@ def request_refund(
     if earlier is not None:
         return _same(earlier, payment, share)
     _check(payment, share, reason=reason, at=at)
-    status = first_status(amount_fen=share.amount_fen, by=by, by_rule=by_rule)
+    status = first_status(amount_fen=share.amount_fen, by=by, by_rule=by_rule, at=at)
     lines = split(share=share, left=left_to_refund(order=payment.order))
     refund = _create(payment, share, reason=reason.strip(), key=key, status=status, by=by, at=at)
     RefundLine.objects.bulk_create(
@@ -89,6 +91,7 @@ def request_refund(
     payment.refunding_fen += refund.amount_fen
     payment.save(update_fields=["refunding_fen"])
     commission(refund, by=by, at=at)
+    failpoint("refund_request.before_commit")
     return refund
 
 

@@ -9,9 +9,11 @@ STEADY = timedelta(minutes=5)  # of the later questions, until the attempt expir
 GRACE = timedelta(minutes=2)  # after the gateway's own expiry, before its “no such payment” is believed
 AFTERWARDS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 6 * 60, 24 * 60))
 DAILY = timedelta(days=1)
+UNHEARD = timedelta(minutes=4)  # at most, once a gateway did not answer: when it is back, nothing waits for long
 
 REFUND_STEPS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900, 3600, 6 * 3600))
 PARKED_STEPS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900, 3600, 6 * 3600))
+INVOICE_STEPS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600))
 
 
 def next_query_at(*, created_at: datetime, expires_at: datetime, at: datetime) -> datetime:
@@ -23,6 +25,11 @@ def next_query_at(*, created_at: datetime, expires_at: datetime, at: datetime) -
     if at < over:
         return min(at + STEADY, over)
     return next((over + pause for pause in AFTERWARDS if over + pause > at), at + DAILY)
+
+
+def is_unheard(*, code: str) -> bool:
+    """Whether a gateway's outcome is unknown because it could not be reached, or did not work."""
+    return code.startswith(("transport.", "http."))
 
 
 def is_over(*, expires_at: datetime, at: datetime) -> bool:

@@ -11,12 +11,12 @@ from typing import IO
 
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils.translation import gettext_lazy as _
 
-from kernel import audit
+from kernel import alerts, audit
 from kernel.bulk import fast_insert
-from kernel.clock import SHANGHAI, business_day
+from kernel.clock import SHANGHAI, business_day, day_bounds
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
 from kernel.failpoints import failpoint
@@ -36,15 +36,16 @@ from ..gateways import (
 from ..gateways import (
     StatementLine as Told,
 )
-from ..models import GatewayAccount, Statement, StatementLine
+from ..models import GatewayAccount, Payment, Refund, Statement, StatementLine, UnappliedMoney
 from . import ledger
 from .accounts import gateway_of
-from .troubles import tell_config_error
+from .troubles import NO_STATEMENT_ALERT, tell_config_error, tell_no_statement
 
 READY_AT = time(10, 30)  # of the next Shanghai day, when all gateways have made theirs
 RETRY = timedelta(minutes=30)
 GIVE_UP = timedelta(days=7)
 BACK = 3  # days that a new account's statements are asked for
+CATCH_UP = 31  # days, after nobody asked for a while
 LEASE = timedelta(minutes=10)
 CHUNK = 2_000
 LARGEST = 64 * 1024 * 1024
@@ -78,18 +79,37 @@ class FetchFailed(DomainError):
 
 def plan_statements(*, at: datetime) -> int:
     """
-    Have the statements of the past days fetched, for every account that is switched on and whose gateway gives any.
+    Have the statements of the past days fetched, for every account whose gateway gives any: of each day on which it
+    was switched on, or money moved though it was not. Days that nobody planned while workers were down come too.
 
     :return: how many are new
     """
     yesterday, planned = business_day(at) - timedelta(days=1), 0
-    for account in GatewayAccount.objects.filter(is_enabled=True):
+    for account in GatewayAccount.objects.all():
         if not _gives_statements(account):
             continue
-        first = max(yesterday - timedelta(days=BACK - 1), business_day(account.created_at))
+        first = _first_to_plan(account, yesterday=yesterday)
         for offset in range((yesterday - first).days + 1):
-            planned += int(statement_for(account=account, day=first + timedelta(days=offset))[1])
+            day = first + timedelta(days=offset)
+            if account.is_enabled or _has_moved(account, day):
+                planned += int(statement_for(account=account, day=day)[1])
     return planned
+
+
+def _first_to_plan(account: GatewayAccount, *, yesterday: date) -> date:
+    newest = Statement.objects.filter(account=account).aggregate(day=Max("day"))["day"]
+    first = yesterday - timedelta(days=BACK - 1)
+    if newest is not None and newest < first:
+        first = max(newest, yesterday - timedelta(days=CATCH_UP - 1))
+    return max(first, business_day(account.created_at))
+
+
+def _has_moved(account: GatewayAccount, day: date) -> bool:
+    start, end = day_bounds(day)
+    paid = Payment.objects.filter(account=account, paid_at__gte=start, paid_at__lt=end)
+    kept = UnappliedMoney.objects.filter(account=account, received_at__gte=start, received_at__lt=end)
+    back = Refund.objects.filter(payment__account=account, settled_at__gte=start, settled_at__lt=end)
+    return paid.exists() or kept.exists() or back.exists()
 
 
 def statement_for(*, account: GatewayAccount, day: date) -> tuple[Statement, bool]:
@@ -175,6 +195,7 @@ def keep_statement(*, row: Statement, told: StatementFile, by: User | None, at: 
     locked.save()
     after = {"sha256": digest, "lines": locked.payments + locked.refunds, "fees_fen": locked.fees_fen}
     audit.record(action="payments.keep_statement", subject=locked, by=by, at=at, after=after)
+    alerts.resolve(kind=NO_STATEMENT_ALERT, subject=f"{row.account.code} {row.day}", by=by, at=at)
     row.refresh_from_db()
 
 
@@ -207,6 +228,8 @@ def _fetch_patiently(row: Statement, *, at: datetime) -> bool:
         Statement.objects.filter(pk=row.pk).update(state=State.UNREADABLE)
         words = str(error)
     over = at - datetime.combine(row.day, READY_AT, tzinfo=SHANGHAI) > GIVE_UP
+    if over or Statement.objects.filter(pk=row.pk, state=State.UNREADABLE).exists():
+        tell_no_statement(account=row.account, day=row.day, words=words, at=at)
     Statement.objects.filter(pk=row.pk).update(due_at=None if over else at + RETRY, last_message=words[:300])
     return False
 

@@ -43,6 +43,10 @@ class NotForThisOrder(DomainError):
     text = _("This sum is not what its order has left to pay, so it cannot become the order's. Refund it instead.")
 
 
+class PartlyReturned(DomainError):
+    text = _("Part of this money went back already, so it cannot become an order's. Refund the rest.")
+
+
 class NoOrderNamed(DomainError):
     text = _("Write the number of the order that this money is for.")
 
@@ -81,6 +85,7 @@ def resolve_unapplied(
     :raises AlreadyResolved: if it was dealt with
     :raises NoOrderNamed: if there is no order to apply it to
     :raises DoesNotFitOrder: if the order does not wait for such an amount
+    :raises PartlyReturned: if some of it was refunded at the gateway's console, and the rest shall go to an order
     :raises NotForThisOrder: if it is another currency, another order's, or a sum that neither was asked for nor fits
     :raises RefundAboveCap: if the person may not refund so much, nor request it
     :raises CannotRevive: if the order cannot come back
@@ -112,6 +117,8 @@ def _revive(money: UnappliedMoney, *, by: User | None, at: datetime) -> None:
 def _apply(money: UnappliedMoney, *, order_id: int | None, at: datetime) -> None:
     if order_id is None:
         raise NoOrderNamed
+    if left_in_suspense(money) != money.amount_fen:
+        raise PartlyReturned
     order = orders.lock_order(order_id=order_id)
     payment = _payment_of(money, order, at=at)
     if order.category != Category.PENDING_PAYMENT or money.amount_fen > order.due_fen:
@@ -173,7 +180,7 @@ def _refund(money: UnappliedMoney, *, reason: str, by_rule: bool, by: User | Non
     amount_fen = left_in_suspense(money)
     if amount_fen <= 0:
         raise AlreadyResolved
-    status = first_status(amount_fen=amount_fen, by=by, by_rule=by_rule)
+    status = first_status(amount_fen=amount_fen, by=by, by_rule=by_rule, at=at)
     tries = Refund.objects.filter(unapplied=money).count()
     refund = Refund.objects.create(
         refund_no=gateway_number("R", at=at),

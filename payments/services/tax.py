@@ -18,6 +18,12 @@ def split_tax(*, amount_fen: int, rate_permille: int) -> tuple[int, int]:
     return net_fen, amount_fen - net_fen
 
 
+def percent(rate_permille: int) -> str:
+    """As it stands on an invoice: 13%, 0.5%."""
+    whole, rest = divmod(rate_permille, 10)
+    return f"{whole}.{rest}%" if rest else f"{whole}%"
+
+
 def tidy_tax_no(given: str) -> str:
     return re.sub(r"[\s-]", "", given).upper()
 

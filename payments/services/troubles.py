@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,8 +17,14 @@ from ..models import GatewayAccount
 from .words import shop_language
 
 Severity = Alert.Severity
+NO_STATEMENT_ALERT = "payments.no_statement"
+HIDDEN_ALERT = "payments.account_hidden"
+PARKED_ALERT = "payments.parked_notification"
+REFUND_ALERT = "payments.refund"
+SILENCE_ALERT = "payments.unknown_outcome"
 REFUSALS = {
     "forged": gettext_lazy("the gateway did not sign them"),
+    "stale": gettext_lazy("they were signed long ago or in the future; compare the clock of this server"),
     "other_account": gettext_lazy("they are another merchant's"),
     "unknown_key": gettext_lazy("they are signed with a key that we do not hold"),
     "unreadable": gettext_lazy("they are genuine but make no sense"),
@@ -35,6 +41,20 @@ def tell_config_error(*, account: GatewayAccount, error: ConfigError, at: dateti
         severity=Severity.CRITICAL,
         text=text[:500],
         evidence={"field": error.field},
+        at=at,
+    )
+
+
+def tell_hidden(*, account: GatewayAccount, fault: str, at: datetime) -> None:
+    """Customers do not see what would fail; so staff hear of it from here."""
+    with shop_language():
+        text = _("Customers are not offered payment account “%(account)s” until it is mended: %(fault)s")
+        text %= {"account": account, "fault": fault}
+    alerts.raise_alert(
+        kind=HIDDEN_ALERT,
+        subject=account.code,
+        severity=Severity.CRITICAL,
+        text=text[:500],
         at=at,
     )
 
@@ -69,11 +89,26 @@ def tell_refused_messages(*, account: GatewayAccount, reason: str, times: int, a
     )
 
 
+def tell_no_statement(*, account: GatewayAccount, day: date, words: str, at: datetime) -> None:
+    """A day that nobody compares: what its gateway moved may be in no books."""
+    with shop_language():
+        text = _("The statement of %(day)s of payment account “%(account)s” is missing: %(words)s Upload it.")
+        text %= {"day": day, "account": account, "words": words}
+    alerts.raise_alert(
+        kind=NO_STATEMENT_ALERT,
+        subject=f"{account.code} {day}",
+        severity=Severity.WARNING,
+        text=text[:500],
+        evidence={"day": str(day)},
+        at=at,
+    )
+
+
 def tell_parked(*, event_key: str, error: str, at: datetime) -> None:
     with shop_language():
         text = _("A notification has waited for a day and still cannot be applied: %(error)s") % {"error": error}
     alerts.raise_alert(
-        kind="payments.parked_notification",
+        kind=PARKED_ALERT,
         subject=event_key[:120],
         severity=Severity.WARNING,
         text=text[:500],
@@ -84,7 +119,7 @@ def tell_parked(*, event_key: str, error: str, at: datetime) -> None:
 
 def tell_refund(*, refund_no: str, text: str, severity: Alert.Severity = Severity.WARNING, at: datetime) -> None:
     alerts.raise_alert(
-        kind="payments.refund",
+        kind=REFUND_ALERT,
         subject=refund_no,
         severity=severity,
         text=text[:500],
@@ -128,7 +163,7 @@ def tell_silence(*, payment_no: str, at: datetime) -> None:
         text = _("Nobody knows what became of payment %(payment_no)s: the gateway gives no clear answer.")
         text %= {"payment_no": payment_no}
     alerts.raise_alert(
-        kind="payments.unknown_outcome",
+        kind=SILENCE_ALERT,
         subject=payment_no,
         severity=Severity.WARNING,
         text=text,

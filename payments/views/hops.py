@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from kernel.money import yuan
 from kernel.shop import shop
 
 from ..models import Payment
@@ -26,7 +27,8 @@ def hop(request: HttpRequest, payment: Payment, *, path: str) -> HttpResponse:
         case "form":
             return _to_form(request, data, name=name, path=path)
         case "jsapi":
-            context = {"call": data, "name": name, "shop": shop(), "back": path, "key": key_of(payment)}
+            facts = {"order_no": payment.order.order_no, "amount": yuan(payment.amount_fen)}
+            context = {"call": data, "name": name, "shop": shop(), "back": path, "key": key_of(payment), **facts}
             return render(request, "pay/wallet.html", context)
         case _ if payment.method in ASKS_FROM_WHERE:
             return _to_watchful(request, data["url"], name=name, path=path)

@@ -16,6 +16,7 @@ from kernel.shop import shop
 from .. import services
 from ..models import InvoiceFile, InvoiceLink, InvoiceRequest
 from .pay import CLEAR_LANGUAGES, PAGES_PER_MINUTE, STARTS_PER_MINUTE, language_kept, pay_view
+from .receipt import receipt_page
 
 TYPED = ("name", "tax_no", "company_address", "company_phone", "bank_name", "bank_account", "email", "phone")
 MEDIA = {"pdf": "application/pdf", "ofd": "application/ofd", "xml": "application/xml"}
@@ -56,10 +57,8 @@ def file(request: HttpRequest, token: str, file_id: int) -> HttpResponse:
 @pay_view(what="invoice_receipt", per_minute=PAGES_PER_MINUTE)
 @require_safe
 def receipt(request: HttpRequest, token: str) -> HttpResponse:
-    """The receipt, to look at and to print."""
-    link = services.open_invoice_link(token=token, at=now())
-    context = {"receipt": services.receipt_of(order=link.order), "shop": shop(), "at": now()}
-    return render(request, "invoice/receipt.html", context)
+    """The receipt, to look at, to print and to keep."""
+    return receipt_page(request, services.open_invoice_link(token=token, at=now()).order)
 
 
 def served(row: InvoiceFile) -> HttpResponse:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from secrets import randbelow, token_hex
@@ -15,6 +15,12 @@ from sandbox.keys import load_private, new_key, private_pem, public_pem
 
 FILE = "alipay-accounts.json"
 DIGITS = 10**12
+PUBLIC_KEY, CERTIFICATE, SWITCHING = "public_key", "certificate", "switching"  # the last takes both
+MODES = (PUBLIC_KEY, CERTIFICATE, SWITCHING)
+
+
+class UnknownMode(ValueError):
+    """An app signs in one mode or, while it switches, in both; this is neither."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Account:
     seller_email: str
     app_private_key: str
     alipay_private_key: str
+    mode: str = SWITCHING
 
     @classmethod
     def create(cls, *, seed: str | None = None) -> Account:
@@ -82,10 +89,17 @@ class Accounts:
     def get(self, app_id: str) -> Account | None:
         return self.known.get(app_id)
 
-    def add(self) -> Account:
+    def add(self, *, mode: str = SWITCHING) -> Account:
+        """:raises UnknownMode: if the mode is none of MODES"""
+        _check(mode)
         with locked(self.path.parent):
             self._read()
-            return self._make()
+            return self._make(mode=mode)
+
+    def put_mode(self, app_id: str, mode: str) -> Account:
+        """:raises UnknownMode: if the mode is none of MODES"""
+        _check(mode)
+        return self.put(replace(self.known[app_id], mode=mode))
 
     @cached_property
     def authority(self) -> Authority:
@@ -107,9 +121,10 @@ class Accounts:
             for fields in stored["accounts"]:
                 self.known.setdefault(fields["app_id"], Account(**fields))
 
-    def _make(self) -> Account:
+    def _make(self, *, mode: str = SWITCHING) -> Account:
         number = len(self.known) + 1
         account = Account.create(seed=f"{self.seed}:alipay:{number}" if self.seeded else None)
+        account = replace(account, mode=mode)
         self.known[account.app_id] = account
         self._write()
         return account
@@ -117,3 +132,8 @@ class Accounts:
     def _write(self) -> None:
         accounts = [asdict(known) for known in self.known.values()]
         write_secret(self.path, {"seed": self.seed, "seeded": self.seeded, "accounts": accounts})
+
+
+def _check(mode: str) -> None:
+    if mode not in MODES:
+        raise UnknownMode(f"Modes are {', '.join(MODES)}; {mode!r} is none.")

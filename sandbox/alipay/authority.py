@@ -25,6 +25,7 @@ from sandbox.keys import load_private, new_key, private_pem
 FILE = "alipay-authority.json"
 Span = tuple[datetime, datetime]
 SPAN: Span = datetime(2024, 1, 1, tzinfo=UTC), datetime(2044, 1, 1, tzinfo=UTC)
+YEARS_AGO: Span = datetime(2016, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
 BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 RSA_WITH = "1.2.840.113549.1.1."
 APP, ALIPAY = "app", "alipay"
@@ -69,14 +70,17 @@ class Authority:
         roots = [x509.load_pem_x509_certificate(block.encode()) for block in BLOCK.findall(self.roots)]
         return "_".join(number(it) for it in roots if it.signature_algorithm_oid.dotted_string.startswith(RSA_WITH))
 
-    def certify(self, *, app_id: str, kind: str, name: str, key: RSAPublicKey) -> Issued:
+    def certify(self, *, app_id: str, kind: str, name: str, key: RSAPublicKey, span: Span = SPAN) -> Issued:
         """The certificate of a key; the same again for the same key."""
         for known in self.issued.values():
             if (known.app_id, known.kind) == (app_id, kind) and known.public_key == key:
                 return known
-        own = self.make(name=name, key=key)
-        pem = own + self.between if kind == ALIPAY else own
-        made = Issued(number(x509.load_pem_x509_certificate(own.encode())), app_id, kind, pem)
+        own = self.make(name=name, key=key, span=span)
+        return self.hand_out(own + self.between if kind == ALIPAY else own, app_id=app_id, kind=kind)
+
+    def hand_out(self, pem: str, *, app_id: str, kind: str) -> Issued:
+        """Take note of a certificate, whoever made it: it is found by its number from now on."""
+        made = Issued(number(x509.load_pem_x509_certificate(pem.encode())), app_id, kind, pem)
         self.issued[made.sn] = made
         self._write(self.between, self.roots, list(self.issued.values()))
         return made

@@ -12,10 +12,12 @@ from sandbox.alipay.accounts import Account
 from sandbox.alipay.refusals import Refused, bad_parameter
 from sandbox.box import Box
 from sandbox.clock import DAY, beijing, from_beijing, moment
+from sandbox.fees import fee_fen, returned_fen
 from sandbox.money import fen, yuan
 from sandbox.web import NotFound, Response
 
 LINK_LIFE = 30.0
+RATE = 60  # 0.60 %
 COLUMNS = (
     "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,门店编号,门店名称,操作员,终端号,对方账户,订单金额（元）,商家实收（元）,"
     "支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,券核销金额（元）,券名称,商家红包消费金额（元）,卡消费金额（元）,"
@@ -23,11 +25,14 @@ COLUMNS = (
 ).split(",")
 AMOUNT, FEE = COLUMNS.index("订单金额（元）"), COLUMNS.index("服务费（元）")
 PAID = (
-    "SELECT *, '交易' AS kind, paid_fen AS fen, paid_at AS at, '' AS request, '' AS remark FROM trade WHERE app_id = ?"
+    "SELECT *, '交易' AS kind, paid_fen AS fen, paid_at AS at, '' AS request, '' AS remark, 0 AS given_fen"
+    " FROM trade WHERE app_id = ?"
 )
 REFUNDED = (
     "SELECT trade.*, '退款' AS kind, -refund.amount_fen AS fen, refund.done_at AS at, refund.out_request_no AS request,"
-    " refund.reason AS remark FROM refund JOIN trade ON trade.id = refund.trade_id WHERE trade.app_id = ?"
+    " refund.reason AS remark, (SELECT COALESCE(SUM(earlier.amount_fen), 0) FROM refund AS earlier"
+    " WHERE earlier.trade_id = refund.trade_id AND (earlier.done_at, earlier.id) < (refund.done_at, refund.id)"
+    ") AS given_fen FROM refund JOIN trade ON trade.id = refund.trade_id WHERE trade.app_id = ?"
 )
 
 
@@ -47,8 +52,8 @@ def link(box: Box, account: Account, *, kind: str, day: str) -> str:
     if kind != "trade":
         raise bad_parameter("bill_type：沙箱只提供 trade")
     start = _start(day)
-    early = any(control.fault == "bill_early" for control in faults.take(box, "bill", scope=faults.EVERYWHERE))
-    over = start + DAY <= box.clock.now() or early
+    early = faults.take(box, "day", scope=faults.EVERYWHERE)
+    over = start + DAY <= box.clock.now() or bool(early)
     if not (over and _facts(box, account.app_id, day)):
         raise Refused("40004", "isp.bill_not_exist", "入参账期的账单不存在")
     token = token_urlsafe(24)
@@ -108,13 +113,20 @@ def _facts(box: Box, app_id: str, day: str) -> list[Row]:
 def _faulty(box: Box, row: Row) -> Iterator[list[str]]:
     values = {control.fault: control.value for control in faults.take(box, "bill", scope=row["out_trade_no"])}
     if "bill_missing" not in values:
-        sign = -1 if row["fen"] < 0 else 1  # a refund gives its part of the fee back
+        fee = int(values.get("bill_fee") or fee_of(row))
         honest = _line(
-            row, fen=row["fen"] + int(values.get("bill_changed", 0)), fee_fen=-sign * int(values.get("bill_fee", 0))
+            row, fen=row["fen"] + int(values.get("bill_changed", 0)), fee_fen=fee if row["fen"] < 0 else -fee
         )
         yield from [honest] * (2 if "bill_duplicate" in values else 1)
     if "bill_extra" in values:
         yield _line(row, fen=row["fen"], suffix="X")
+
+
+def fee_of(row: Row) -> int:
+    """What Alipay keeps of a payment, or gives back with a refund."""
+    if row["fen"] >= 0:
+        return fee_fen(row["fen"], rate=RATE)
+    return returned_fen(-row["fen"], left_fen=row["paid_fen"] - row["given_fen"], rate=RATE)
 
 
 def _line(row: Row, *, fen: int, fee_fen: int = 0, suffix: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from sandbox import broken
+from sandbox.alipay import broken_certificates
 from sandbox.broken import field_of
 from sandbox.gateway import BrokenSet
 
@@ -35,4 +36,5 @@ BROKEN = {
     "wrong_seller_id": BrokenSet(
         "别的卖家号", "another seller id", field_of("seller_id", lambda it: it[:-1] + str((int(it[-1]) + 1) % 10))
     ),
+    **broken_certificates.BROKEN,
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import replace
 
-from sandbox.alipay.accounts import Account
-from sandbox.alipay.authority import ALIPAY, APP, Issued
+from sandbox import faults
+from sandbox.alipay.accounts import Account, UnknownMode
+from sandbox.alipay.authority import ALIPAY, APP, YEARS_AGO, Authority, Issued
 from sandbox.alipay.refusals import Refused
 from sandbox.box import Box
 from sandbox.keys import new_key, private_pem
@@ -69,14 +70,53 @@ def rotate(box: Box, request: Request) -> Response:
     """
     wishes = request.json()
     account = _account(box, str(wishes.get("app_id") or ""))
-    certificates(box, account)  # the old ones stay known
     fields = {"alipay": "alipay_private_key", "app": "app_private_key"}
     field = fields.get(str(wishes.get("key", "alipay")))
     if field is None:
         raise BadRequest(f"Which key? {', '.join(fields)}.")
-    account = box.accounts.put(replace(account, **{field: private_pem(new_key(seed=None))}))
+    account = follow(box, account, field=field)
     told = account.credentials(public_url=box.options.public_url)
     return reply({"alipay": told, "certificates": certificates(box, account)}, status=201)
+
+
+def follow(box: Box, account: Account, *, field: str = "alipay_private_key") -> Account:
+    """Another key follows one of the account's; its old certificates stay known."""
+    certificates(box, account)
+    return box.accounts.put(replace(account, **{field: private_pem(new_key(seed=None))}))
+
+
+def follow_as_told(box: Box, account: Account, *, scope: str, api: str) -> Account:
+    """The faults that change what Alipay signs with, before it signs."""
+    for control in faults.take(box, "key", scope=scope, api=api):
+        account = follow(box, account)
+        key, name = account.alipay_key.public_key(), f"{COMPANY}-{account.seller_id}"
+        authority = box.accounts.authority
+        if control.fault == "expired_certificate":
+            authority.certify(app_id=account.app_id, kind=ALIPAY, name=name, key=key, span=YEARS_AGO)
+        if control.fault == "attacker_certificate":
+            forger = stranger(box)
+            authority.hand_out(forger.make(name=name, key=key) + forger.between, app_id=account.app_id, kind=ALIPAY)
+    return account
+
+
+def stranger(box: Box) -> Authority:
+    """Another authority, whose names are those of the honest one."""
+    return Authority(box.options.state_dir / "stranger", seed=None)
+
+
+def put_mode(box: Box, request: Request, app_id: str) -> Response:
+    """
+    Which way of signing an app is set up for: `{"mode": "public_key"}`, `certificate`, or `switching` for both.
+
+    :raises BadRequest: if there is no such mode
+    :raises NotFound: if no account has this app id
+    """
+    account = _account(box, app_id)
+    try:
+        box.accounts.put_mode(account.app_id, str(request.json().get("mode", "")))
+    except UnknownMode as error:
+        raise BadRequest(str(error)) from error
+    return show(box, Request("GET", request.path, f"app_id={app_id}"))
 
 
 def _account(box: Box, app_id: str) -> Account:

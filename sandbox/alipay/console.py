@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sandbox import dice, faults
-from sandbox.alipay import methods, notify, refunds, trades
+from sandbox.alipay import bill, methods, notify, refunds, trades
 from sandbox.alipay.accounts import Account
 from sandbox.alipay.refunds import Refund, Wanted
 from sandbox.alipay.refusals import Refused
@@ -14,8 +15,9 @@ from sandbox.alipay.trades import Order, Trade
 from sandbox.box import Box
 from sandbox.clock import iso
 from sandbox.faults import Control
+from sandbox.fees import fee_fen
 from sandbox.web import BadRequest, NotFound, Request, Response, reply
-from sandbox.wishes import BULK_COUNTS, Wishes, controls_of, read_amount, required_amount, strike
+from sandbox.wishes import BULK_COUNTS, Wishes, announce, controls_of, read_amount, required_amount, strike
 
 Act = Callable[[Box, Trade, dict[str, Any]], list[int]]
 FORGERIES = {"forge_notify": faults.FORGERIES}
@@ -67,6 +69,7 @@ def describe(box: Box, trade: Trade) -> dict[str, object]:
         "total_fen": trade.total_fen,
         "paid_fen": trade.paid_fen,
         "refunded_fen": trade.refunded_fen,
+        "fee_fen": fee_fen(trade.left_fen, rate=bill.RATE),
         "cashier_url": box.url(f"/alipay/cashier/{trade.code}"),
         "created_at": iso(trade.created_at),
         "paid_at": iso(trade.paid_at),
@@ -154,10 +157,7 @@ def _payable(box: Box) -> list[Trade]:
 def _pay_in_bulk(box: Box, found: Trade, wishes: Wishes, counts: dict[str, int]) -> None:
     struck = strike(box, number=found.out_trade_no, wishes=wishes, counts=counts, forgeries=FORGERIES)
     paid = trades.pay(box, found, amount_fen=found.total_fen + 1 if struck.other_amount else None)
-    counts["paid"] += 1
-    if struck.forged:
-        counts["notifications"] += len(notify.announce(box, paid, extra=struck.forged, once=True))
-    counts["notifications"] += len(notify.announce(box, paid, extra=struck.controls))
+    announce(partial(notify.announce, box, paid), struck, counts)
 
 
 def _extra(found: Trade, wishes: Wishes) -> Sequence[Control]:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.alipay import bill, cashier, certification, console, gateway, notify
+from sandbox.alipay.accounts import SWITCHING, UnknownMode
 from sandbox.alipay.broken import BROKEN
 from sandbox.box import Box
 from sandbox.gateway import Gateway
 from sandbox.money import yuan
+from sandbox.web import BadRequest
 
 
 def credentials(box: Box, app_id: str) -> dict[str, str]:
@@ -15,7 +17,11 @@ def credentials(box: Box, app_id: str) -> dict[str, str]:
 
 
 def add_account(box: Box, wishes: Mapping[str, Any]) -> str:
-    return box.accounts.add().app_id
+    """:raises BadRequest: if the mode is unknown"""
+    try:
+        return box.accounts.add(mode=str(wishes.get("mode", SWITCHING))).app_id
+    except UnknownMode as error:
+        raise BadRequest(str(error)) from error
 
 
 def rows(box: Box, limit: int) -> list[dict[str, object]]:
@@ -42,6 +48,7 @@ ALIPAY = Gateway(
         ("GET", r"/alipay/bill/(?P<token>[\w-]+)", lambda box, request, token: bill.download(box, token)),
         ("GET", r"/sandbox/alipay/certificates\.json", certification.show),
         ("POST", r"/sandbox/alipay/rotate", certification.rotate),
+        ("POST", r"/sandbox/alipay/accounts/(?P<app_id>[0-9]+)/mode", certification.put_mode),
     ),
     sender=notify.SENDER,
     accounts=lambda box: list(box.accounts.known),

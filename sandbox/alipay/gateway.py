@@ -13,7 +13,6 @@ from sandbox.faults import Control
 from sandbox.pages import page
 from sandbox.web import Request, Response, redirect
 
-PATIENCE = 10.0  # seconds that an answer waits for the notification that should come first
 nap = time.sleep
 
 
@@ -52,6 +51,7 @@ def error_page(refused: Refused, request: Request) -> Response:
 
 
 def _answer(box: Box, call: Call) -> Response:
+    certification.follow_as_told(box, call.account, scope=call.scope, api=call.method)
     early = _places_now(box, call)
     controls = faults.take(box, "call", scope=call.scope, api=call.method)
     _log_call(box, call, controls)
@@ -109,9 +109,7 @@ def _pay_first(box: Box, call: Call) -> None:
         return
     with box.store.transaction():
         sent = notify.announce(box, trades.pay(box, trade))
-    deadline = time.monotonic() + PATIENCE
-    while sent and time.monotonic() < deadline and not notices.was_tried(box, sent[0]):
-        nap(0.02)
+    notices.wait_until_tried(box, sent)
 
 
 def _delay(strike: Strike) -> Response:

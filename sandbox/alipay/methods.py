@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sandbox import faults
+from sandbox import faults, notices
 from sandbox.alipay import bill, certification, notify, refunds, trades
 from sandbox.alipay.answers import SUCCESS
 from sandbox.alipay.refunds import Wanted
@@ -172,11 +172,13 @@ def give_back(box: Box, trade: Trade, wanted: Wanted) -> refunds.Outcome:
     :raises Refused: if it cannot be refunded
     """
     stuck = any(c.fault == "refund_stuck" for c in faults.take(box, "refund", scope=trade.out_trade_no))
+    told_first = faults.take(box, "return", scope=trade.out_trade_no)
     with box.store.transaction():
         outcome = refunds.refund(box, trade, wanted, stuck=stuck)
-        if outcome.moved:
-            notify.announce(box, outcome.trade, refund=outcome.refund)
-        return outcome
+        sent = notify.announce(box, outcome.trade, refund=outcome.refund) if outcome.moved else []
+    if told_first:
+        notices.wait_until_tried(box, sent)
+    return outcome
 
 
 def _no_refund(trade: Trade, refused: Refused) -> Refused:

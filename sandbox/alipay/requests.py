@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from sandbox import faults
 from sandbox.alipay import certification
-from sandbox.alipay.accounts import Account
+from sandbox.alipay.accounts import CERTIFICATE, PUBLIC_KEY, Account
 from sandbox.alipay.authority import APP
 from sandbox.alipay.refusals import Refused, bad_parameter, invalid, missing
 from sandbox.alipay.signing import REQUEST, string_to_sign, verifies
@@ -135,8 +135,10 @@ def _required(params: Mapping[str, str], name: str) -> str:
 def _signing_key(box: Box, params: Mapping[str, str], *, account: Account) -> RSAPublicKey:
     """The app's key; in certificate mode, the one in the certificate that the request names."""
     named = [params.get(name, "") for name in ("app_cert_sn", "alipay_root_cert_sn")]
-    if not any(named):
+    if not any(named) and account.mode != CERTIFICATE:
         return account.app_key.public_key()
+    if account.mode == PUBLIC_KEY:
+        raise invalid("app_cert_sn", "应用未启用证书模式")
     certification.app_certificate(box, account)
     found = box.accounts.authority.get(_required(params, "app_cert_sn"), app_id=account.app_id, kind=APP)
     if found is None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from secrets import randbelow
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -94,6 +95,18 @@ class Authority:
 
 
 @dataclass(frozen=True)
+class Former:
+    """A merchant's certificate before the present one: still taken, until it is revoked."""
+
+    cert_id: str
+    private_key: str
+
+    @cached_property
+    def key(self) -> RSAPrivateKey:
+        return load_private(self.private_key)
+
+
+@dataclass(frozen=True)
 class Merchant:
     """A merchant as UnionPay knows it; the sandbox plays the one who downloads the PFX too."""
 
@@ -103,26 +116,43 @@ class Merchant:
     certificate: str
     merchant_pfx: str
     merchant_pfx_old: str
+    former: tuple[Former, ...] = ()
 
     @classmethod
     def create(cls, authority: Authority, *, seed: str | None = None) -> Merchant:
         """A new merchant; for the same seed the same but for the ciphered PFX files."""
         short = randbelow(SHORT) if seed is None else dice.number(seed, "mer_id", below=SHORT)
-        key = new_key(seed=seed and f"{seed}:merchant-key")
-        subject = Subject(f"041@Z{short:010d}@沙箱商户@00000001", key.public_key(), 68_000_000_000 + short)
-        certificate = issue(subject, by=authority.middle_issuer)
-        return cls(
-            mer_id=f"77729{short:010d}",
-            cert_id=str(certificate.serial_number),
-            private_key=private_pem(key),
-            certificate=pem(certificate),
-            merchant_pfx=b64encode(pfx(key, certificate)).decode(),
-            merchant_pfx_old=b64encode(pfx(key, certificate, old=True)).decode(),
-        )
+        return cls(mer_id=f"77729{short:010d}", **_papers(authority, short, number=1, seed=seed))
+
+    def renewed(self, authority: Authority, *, seed: str | None = None) -> Merchant:
+        """With another key and certificate, those before beside them."""
+        before = Former(self.cert_id, self.private_key)
+        papers = _papers(authority, int(self.mer_id[5:]), number=len(self.former) + 2, seed=seed)
+        return replace(self, **papers, former=(*self.former, before))
+
+    def key_of(self, cert_id: str) -> RSAPrivateKey | None:
+        if cert_id == self.cert_id:
+            return self.key
+        return next((it.key for it in self.former if it.cert_id == cert_id), None)
 
     @cached_property
     def key(self) -> RSAPrivateKey:
         return load_private(self.private_key)
+
+
+def _papers(authority: Authority, short: int, *, number: int, seed: str | None) -> dict[str, Any]:
+    """A merchant's key, and what UnionPay makes out for it."""
+    key = new_key(seed=seed and (f"{seed}:merchant-key" if number == 1 else f"{seed}:merchant-key:{number}"))
+    name = f"041@Z{short:010d}@沙箱商户@{number:08d}"
+    subject = Subject(name, key.public_key(), 68_000_000_000 + short + (number - 1) * SHORT * 10)
+    certificate = issue(subject, by=authority.middle_issuer)
+    return {
+        "cert_id": str(certificate.serial_number),
+        "private_key": private_pem(key),
+        "certificate": pem(certificate),
+        "merchant_pfx": b64encode(pfx(key, certificate)).decode(),
+        "merchant_pfx_old": b64encode(pfx(key, certificate, old=True)).decode(),
+    }
 
 
 class Merchants:
@@ -150,7 +180,7 @@ class Merchants:
         return self.known.get(mer_id)
 
     def by_cert_id(self, cert_id: str) -> Merchant | None:
-        return next((merchant for merchant in self.known.values() if merchant.cert_id == cert_id), None)
+        return next((merchant for merchant in self.known.values() if merchant.key_of(cert_id)), None)
 
     def credentials(self, merchant: Merchant, *, public_url: str) -> dict[str, str]:
         """What a merchant gets from UnionPay; the PFX files are Base64."""
@@ -171,6 +201,15 @@ class Merchants:
             self._read()
             return self._make()
 
+    def renew(self, mer_id: str) -> Merchant:
+        """The merchant gets another key and certificate; those before stay good until they are revoked."""
+        seed = self.seed and f"{self.seed}:unionpay:{mer_id}"
+        return self._put(self.known[mer_id].renewed(self.authority, seed=seed))
+
+    def revoke(self, mer_id: str) -> Merchant:
+        """Only the merchant's newest certificate is taken."""
+        return self._put(replace(self.known[mer_id], former=()))
+
     def rotate(self) -> Authority:
         """From now on UnionPay signs with a new key and certificate of the same chain."""
         with locked(self.path.parent):
@@ -178,6 +217,13 @@ class Merchants:
             self.authority = self.authority.rotated(seed=self.seed and f"{self.seed}:unionpay")
             self._write()
             return self.authority
+
+    def _put(self, merchant: Merchant) -> Merchant:
+        with locked(self.path.parent):
+            self._read()
+            self.known[merchant.mer_id] = merchant
+            self._write()
+            return merchant
 
     def _make(self) -> Merchant:
         number = len(self.known) + 1
@@ -191,7 +237,8 @@ class Merchants:
         self.seed = stored["seed"]
         self.authority = Authority(**stored["authority"])
         for fields in stored["merchants"]:
-            self.known.setdefault(fields["mer_id"], Merchant(**fields))
+            former = tuple(Former(**it) for it in fields.pop("former", ()))
+            self.known.setdefault(fields["mer_id"], Merchant(**fields, former=former))
 
     def _write(self) -> None:
         merchants = [asdict(merchant) for merchant in self.known.values()]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sandbox import dice, faults
 from sandbox.box import Box
 from sandbox.clock import iso
 from sandbox.faults import Control
-from sandbox.unionpay import methods, notify, refunds, trades
+from sandbox.fees import fee_fen
+from sandbox.unionpay import methods, notify, refunds, statement, trades
 from sandbox.unionpay.accounts import Merchant
 from sandbox.unionpay.refunds import Refund, Wanted
 from sandbox.unionpay.refusals import Refused
 from sandbox.unionpay.times import from_stamp, stamp
 from sandbox.unionpay.trades import QR, Order, Trade
 from sandbox.web import BadRequest, NotFound, Request, Response, reply
-from sandbox.wishes import BULK_COUNTS, Wishes, controls_of, read_amount, required_amount, strike
+from sandbox.wishes import BULK_COUNTS, Wishes, announce, controls_of, read_amount, required_amount, strike
 
 Act = Callable[[Box, Trade, Wishes], list[int]]
 FORGERIES = {"forge_unionpay": faults.UNIONPAY_FORGERIES}
@@ -72,6 +74,7 @@ def describe(box: Box, trade: Trade) -> dict[str, object]:
         "total_fen": trade.total_fen,
         "paid_fen": trade.paid_fen,
         "refunded_fen": refunds.refunded_fen(box, trade),
+        "fee_fen": fee_fen(trade.paid_fen, rate=statement.RATE),
         "settle_day": trade.settle_day if trade.is_paid else None,
         "cashier_url": box.url(f"/unionpay/cashier/{trade.code}"),
         "paid_at": iso(trade.paid_at),
@@ -165,10 +168,7 @@ def _payable(box: Box) -> list[Trade]:
 def _pay_in_bulk(box: Box, found: Trade, wishes: Wishes, counts: dict[str, int]) -> None:
     struck = strike(box, number=found.order_id, wishes=wishes, counts=counts, forgeries=FORGERIES)
     paid = trades.pay(box, found, amount_fen=found.total_fen + 1 if struck.other_amount else None)
-    counts["paid"] += 1
-    if struck.forged:
-        counts["notifications"] += len(notify.announce(box, paid, extra=struck.forged, once=True))
-    counts["notifications"] += len(notify.announce(box, paid, extra=struck.controls))
+    announce(partial(notify.announce, box, paid), struck, counts)
 
 
 def _extra(found: Trade, wishes: Wishes) -> Sequence[Control]:

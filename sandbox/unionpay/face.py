@@ -8,7 +8,7 @@ from sandbox.gateway import Gateway
 from sandbox.money import yuan
 from sandbox.unionpay import cashier, console, gateway, notify, refunds, trades
 from sandbox.unionpay.broken import BROKEN
-from sandbox.web import Request, Response, reply
+from sandbox.web import NotFound, Request, Response, reply
 
 
 def credentials(box: Box, mer_id: str) -> dict[str, str]:
@@ -23,6 +23,19 @@ def rotate(box: Box, request: Request) -> Response:
     """UnionPay takes a new certificate, of the same chain, into use."""
     authority = box.unionpay.rotate()
     return reply({"cert_id": str(authority.leaf.serial_number), "number": authority.leaf_number}, status=201)
+
+
+def merchant(box: Box, request: Request, mer_id: str, action: str) -> Response:
+    """
+    The merchant gets another key and certificate (`renew`), or those before it are taken no more (`revoke`).
+
+    :raises NotFound: if there is no such merchant
+    """
+    if box.unionpay.get(mer_id) is None:
+        raise NotFound(mer_id)
+    acts = {"renew": box.unionpay.renew, "revoke": box.unionpay.revoke}
+    acts[action](mer_id)
+    return reply({"unionpay": credentials(box, mer_id)}, status=201)
 
 
 def rows(box: Box, limit: int) -> list[dict[str, object]]:
@@ -55,6 +68,7 @@ UNIONPAY = Gateway(
         ("POST", r"/unionpay/cashier/(?P<code>[\w-]+)", cashier.act),
         ("GET", r"/unionpay/cashier/(?P<code>[\w-]+)/(?P<standing>[a-z]+)", cashier.result),
         ("POST", r"/sandbox/unionpay/rotate", rotate),
+        ("POST", r"/sandbox/unionpay/merchants/(?P<mer_id>[0-9]+)/(?P<action>renew|revoke)", merchant),
     ),
     sender=notify.SENDER,
     accounts=lambda box: list(box.unionpay.known),

@@ -14,7 +14,6 @@ from sandbox.unionpay.refusals import MESSAGES, Refused
 from sandbox.unionpay.requests import Call, authenticate
 from sandbox.web import Request, Response, redirect
 
-PATIENCE = 10.0  # seconds that an answer waits for the notification that should come first
 nap = time.sleep
 
 
@@ -50,6 +49,8 @@ def _serve(box: Box, request: Request, *, apis: Mapping[tuple[str, str], str]) -
     except Refused as refused:
         _log_refused(box, request, refused)
         return answers.refusal(refused)
+    for _ in _taken(box, "key", call):
+        box.unionpay.rotate()
     early = _places_now(box, call)
     response = _struck(box, call, lambda: _execute(box, call))
     if early:
@@ -101,9 +102,7 @@ def _pay_first(box: Box, call: Call) -> None:
         return
     with box.store.transaction():
         sent = notify.announce(box, trades.pay(box, trade))
-    deadline = time.monotonic() + PATIENCE
-    while sent and time.monotonic() < deadline and not notices.was_tried(box, sent[0]):
-        nap(0.02)
+    notices.wait_until_tried(box, sent)
 
 
 @dataclass(frozen=True)

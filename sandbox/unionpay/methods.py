@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox import faults
+from sandbox import faults, notices
 from sandbox.box import Box
 from sandbox.unionpay import facts, notify, refunds, statement, trades
 from sandbox.unionpay.answers import SUCCESS
@@ -35,7 +35,7 @@ def subject_of(call: Call) -> str:
     """What is bought: `riskRateInfo={commodityName=…}` or `orderDesc`."""
     risk = call.fields.get("riskRateInfo", "").strip("{}")
     named = dict(part.partition("=")[::2] for part in risk.split("&"))
-    return named.get("commodityName") or call.fields.get("orderDesc") or "商品"
+    return named.get("commodityName") or call.fields.get("orderDesc") or "—"
 
 
 def place(box: Box, call: Call) -> Trade:
@@ -139,11 +139,15 @@ def give_back(box: Box, trade: Trade, wanted: Wanted) -> Refund:
     if "refund_stuck" in struck:
         delay = refunds.NEVER
     outcome = refunds.FAILED if "refund_fail" in struck else refunds.DONE
+    told_first = faults.take(box, "return", scope=trade.order_id, gateway=notify.GATEWAY)
+    if told_first:
+        delay = 0
     with box.store.transaction():
         accepted = refunds.refund(box, trade, wanted, outcome=outcome, delay=delay)
-        if delay < refunds.NEVER:
-            notify.announce(box, trade, refund=accepted)
-        return accepted
+        sent = notify.announce(box, trade, refund=accepted) if delay < refunds.NEVER else []
+    if told_first:
+        notices.wait_until_tried(box, sent)
+    return accepted
 
 
 def file(box: Box, call: Call) -> Content:

@@ -79,9 +79,10 @@ def authenticate(box: Box, request: Request, *, apis: Mapping[tuple[str, str], s
     """
     fields = _fields(request)
     merchant = box.unionpay.by_cert_id(fields.get("certId", ""))
-    if merchant is None:
+    key = merchant.key_of(fields["certId"]) if merchant else None
+    if merchant is None or key is None:
         raise Unproven("11", "9100004 certId")
-    if not verifies(fields, merchant.key.public_key()):
+    if not verifies(fields, key.public_key()):
         raise Unproven("11", "9100004 signature")
     if fields.get("merId") != merchant.mer_id:
         raise Unproven("11", "9100004 merId")

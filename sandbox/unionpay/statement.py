@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from sandbox import faults
 from sandbox.box import Box
+from sandbox.fees import fee_fen
 from sandbox.unionpay import refunds, trades
 from sandbox.unionpay.accounts import Merchant
 from sandbox.unionpay.facts import trace_no
@@ -23,7 +24,7 @@ WIDTHS = (
     *(3, 11, 11, 6, 10, 19, 12, 4, 2, 21, 2, 32, 2, 6, 10, 13, 13, 4, 15, 2, 2, 6, 2, 4, 32, 1, 21, 15, 1, 15, 32),
     *(13, 13, 8, 32, 13, 13, 12, 2, 1, 131),
 )
-RATE = 38  # fee in hundredths of a percent; the sandbox's own choice
+RATE = 38  # 0.38 %; the sandbox's own choice
 CODES = {"01": "S22", refunds.REFUND: "S30", refunds.UNDO: "S32"}
 
 
@@ -42,6 +43,7 @@ class Line:
     scope: str  # the payment's order number
     sub_type: str
     biz_type: str
+    other_fee_fen: int | None = None  # in place of the rate's
 
     @property
     def is_payment(self) -> bool:
@@ -58,7 +60,7 @@ def file(box: Box, merchant: Merchant, *, settle_date: str) -> tuple[str, str]:
         day = latest(settle_date, now=box.clock.now())
     except ValueError:
         raise malformed("settleDate") from None
-    early = any(control.fault == "bill_early" and control.remaining != 0 for control in faults.switched_on(box))
+    early = faults.take(box, "day", scope=faults.EVERYWHERE, gateway="unionpay")
     lines = _lines(box, merchant, day)
     if not lines or not (early or clearing_span(day)[1] <= box.clock.now()):
         raise Refused("98")
@@ -125,18 +127,25 @@ def _faulty(box: Box, line: Line) -> Iterator[Line]:
     taken = faults.take(box, "bill", scope=line.scope, gateway="unionpay")
     values = {control.fault: control.value for control in taken}
     if "bill_missing" not in values:
-        yield replace(line, fen=max(1, line.fen + int(values.get("bill_changed", 0))))
+        told = replace(
+            line,
+            fen=max(1, line.fen + int(values.get("bill_changed", 0))),
+            other_fee_fen=int(values["bill_fee"]) if "bill_fee" in values else None,
+        )
+        yield from [told] * (2 if "bill_duplicate" in values else 1)
     if "bill_extra" in values:
         yield replace(line, order_id=f"{line.order_id}X"[-32:], query_id=f"9{line.query_id[1:]}")
 
 
-def fee_fen(line: Line) -> int:
+def fee_of(line: Line) -> int:
     """Of payments only; it is not given back."""
-    return (line.fen * RATE + 5_000) // 10_000 if line.is_payment else 0
+    if not line.is_payment:
+        return 0
+    return fee_fen(line.fen, rate=RATE) if line.other_fee_fen is None else line.other_fee_fen
 
 
 def _row(merchant: Merchant, line: Line) -> str:
-    fee = fee_fen(line)
+    fee = fee_of(line)
     sign = "C" if line.is_payment else "D"
     told = {
         1: CODES[line.txn_type],

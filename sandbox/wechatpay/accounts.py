@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
@@ -17,6 +18,8 @@ from sandbox.wechatpay.authority import paper, serial_of
 FILE = "wechatpay-accounts.json"
 PUBLIC_KEY, CERTIFICATE, SWITCHING = "public_key", "certificate", "switching"
 MODES = (PUBLIC_KEY, CERTIFICATE, SWITCHING)
+HONEST, EXPIRED, FORGED = "honest", "expired", "forged"
+YEARS_AGO = datetime(2016, 1, 1, tzinfo=UTC)
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -25,8 +28,8 @@ class UnknownMode(ValueError):
 
 
 @dataclass(frozen=True)
-class PlatformCertificate:
-    """A key pair that WeChat Pay answers with, and its certificate."""
+class CertifiedKey:
+    """A key pair with its certificate: one that WeChat Pay answers with, or a merchant's."""
 
     private_key: str
     certificate: str
@@ -55,7 +58,9 @@ class Account:
     public_key_private: str
     root_private_key: str
     root_certificate: str
-    platform: tuple[PlatformCertificate, ...]  # newest last
+    platform: tuple[CertifiedKey, ...]  # newest last
+    h5_domain: str = ""  # registered for H5 payments; none: not looked at
+    former: tuple[CertifiedKey, ...] = ()  # of the merchant, before the present one; still taken
 
     @cached_property
     def merchant_key(self) -> RSAPrivateKey:
@@ -64,6 +69,16 @@ class Account:
     @cached_property
     def merchant_serial(self) -> str:
         return serial_of(self.merchant_certificate)
+
+    def merchant_key_of(self, serial: str) -> RSAPrivateKey | None:
+        """The merchant's key that is known by this number, the present one or one before it."""
+        if serial == self.merchant_serial:
+            return self.merchant_key
+        return next((it.key for it in self.former if it.serial == serial), None)
+
+    @property
+    def merchant_keys(self) -> tuple[RSAPrivateKey, ...]:
+        return self.merchant_key, *(it.key for it in self.former)
 
     @cached_property
     def public_key(self) -> RSAPrivateKey:
@@ -115,23 +130,28 @@ class Maker:
     def word(self, part: str, *, length: int, alphabet: str) -> str:
         return "".join(alphabet[self.number(f"{part}:{n}", below=len(alphabet))] for n in range(length))
 
-    def certificate(self, part: str, *, issuer: RSAPrivateKey) -> PlatformCertificate:
+    def certificate(self, part: str, *, issuer: RSAPrivateKey, since: datetime | None = None) -> CertifiedKey:
         key = self.key(part)
-        wanted = paper("Tenpay.com sign", "Tenpay.com", "Tenpay.com CA Center", serial=self.serial(part))
-        return PlatformCertificate(private_pem(key), authority.issue(wanted, key.public_key(), issuer=issuer))
+        wanted = paper("Tenpay.com sign", "Tenpay.com", "Tenpay.com CA Center", serial=self.serial(part), since=since)
+        return CertifiedKey(private_pem(key), authority.issue(wanted, key.public_key(), issuer=issuer))
+
+    def of_merchant(self, mchid: str, *, issuer: RSAPrivateKey, part: str = "merchant") -> CertifiedKey:
+        key = self.key(f"{part}-key")
+        wanted = paper(mchid, "微信商户系统", "沙箱商户", serial=self.serial(part))
+        return CertifiedKey(private_pem(key), authority.issue(wanted, key.public_key(), issuer=issuer))
 
     def account(self, *, mode: str) -> Account:
         mchid = f"19{self.number('mchid', below=10**8):08d}"
-        root, own = self.key("root"), self.key("merchant-key")
-        wanted = paper(mchid, "微信商户系统", "沙箱商户", serial=self.serial("merchant"))
+        root = self.key("root")
+        own = self.of_merchant(mchid, issuer=root)
         return Account(
             mchid=mchid,
             appid=f"wx{self.word('appid', length=16, alphabet='0123456789abcdef')}",
             app_secret=self.word("secret", length=32, alphabet="0123456789abcdef"),
             mode=mode,
             api_v3_key=self.word("api-v3-key", length=32, alphabet=ALPHABET),
-            merchant_private_key=private_pem(own),
-            merchant_certificate=authority.issue(wanted, own.public_key(), issuer=root),
+            merchant_private_key=own.private_key,
+            merchant_certificate=own.certificate,
             public_key_id=f"PUB_KEY_ID_0{mchid}{self.number('key-id', below=10**18):022d}",
             public_key_private=private_pem(self.key("public-key")),
             root_private_key=private_pem(root),
@@ -175,13 +195,43 @@ class Accounts:
         with locked(self.path.parent):
             return self._keep(replace(self.known[mchid], mode=mode))
 
-    def rotate(self, mchid: str) -> Account:
-        """A new platform certificate beside the old ones; answers are signed with it from now on."""
+    def put_h5_domain(self, mchid: str, domain: str) -> Account:
+        with locked(self.path.parent):
+            return self._keep(replace(self.known[mchid], h5_domain=domain))
+
+    def renew(self, mchid: str) -> Account:
+        """The merchant gets another key and certificate; those before stay good until they are revoked."""
+        with locked(self.path.parent):
+            account = self.known[mchid]
+            part = f"merchant-{len(account.former) + 2}"
+            maker = Maker(self.seed and f"{self.seed}:wechatpay:{mchid}")
+            own = maker.of_merchant(mchid, issuer=load_private(account.root_private_key), part=part)
+            before = CertifiedKey(account.merchant_private_key, account.merchant_certificate)
+            changed = replace(
+                account,
+                merchant_private_key=own.private_key,
+                merchant_certificate=own.certificate,
+                former=(*account.former, before),
+            )
+            return self._keep(changed)
+
+    def revoke(self, mchid: str) -> Account:
+        """Only the merchant's newest certificate is taken."""
+        with locked(self.path.parent):
+            return self._keep(replace(self.known[mchid], former=()))
+
+    def rotate(self, mchid: str, *, certificate: str = HONEST) -> Account:
+        """
+        A new platform certificate beside the old ones; answers are signed with it from now on.
+
+        :param certificate: HONEST, EXPIRED, or FORGED by somebody who is not Tenpay
+        """
         with locked(self.path.parent):
             account = self.known[mchid]
             part = f"platform-{len(account.platform) + 1}"
             maker = Maker(self.seed and f"{self.seed}:wechatpay:{mchid}")
-            fresh = maker.certificate(part, issuer=load_private(account.root_private_key))
+            issuer = new_key(seed=None) if certificate == FORGED else load_private(account.root_private_key)
+            fresh = maker.certificate(part, issuer=issuer, since=YEARS_AGO if certificate == EXPIRED else None)
             return self._keep(replace(account, platform=(*account.platform, fresh)))
 
     def retire(self, mchid: str) -> Account:
@@ -198,8 +248,10 @@ class Accounts:
             stored = json.loads(self.path.read_text("utf-8"))
             self.seed = stored["seed"]
             for fields in stored["accounts"]:
-                platform = tuple(PlatformCertificate(**it) for it in fields.pop("platform"))
-                self.known.setdefault(fields["mchid"], Account(**fields, platform=platform))
+                platform, former = (
+                    tuple(CertifiedKey(**it) for it in fields.pop(name, ())) for name in ("platform", "former")
+                )
+                self.known.setdefault(fields["mchid"], Account(**fields, platform=platform, former=former))
 
     def _keep(self, account: Account) -> Account:
         self.known[account.mchid] = account

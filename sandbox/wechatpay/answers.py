@@ -39,6 +39,13 @@ def answering_key(account: Account, asked: str) -> tuple[str, RSAPrivateKey]:
     return newest.serial, newest.key
 
 
+def named_key(account: Account, serial: str) -> RSAPrivateKey | None:
+    """The key of WeChat Pay's that a merchant names, if he has it."""
+    if account.has_public_key and serial == account.public_key_id:
+        return account.public_key
+    return next((it.key for it in account.platform if account.has_certificates and it.serial == serial), None)
+
+
 def signature(body: bytes, *, serial: str, key: RSAPrivateKey, at: float) -> dict[str, str]:
     stamp, nonce = str(int(at)), token_hex(16)
     return {

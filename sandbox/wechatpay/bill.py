@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha1
 from secrets import token_urlsafe
@@ -11,6 +11,7 @@ from typing import Any
 from sandbox import faults
 from sandbox.box import Box
 from sandbox.clock import BEIJING, DAY, beijing
+from sandbox.fees import fee_fen, percent, returned_fen
 from sandbox.money import yuan
 from sandbox.web import Response
 from sandbox.wechatpay import refunds, trades
@@ -24,6 +25,7 @@ GATEWAY = "wechatpay"
 READY_AT = 10 * 3_600  # of the next day
 KEPT = 92 * DAY
 LINK_LIFE = 300.0
+RATE = 60  # 0.60 %
 COLUMNS = (
     "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,代金券金额,"
     "微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,订单金额,申请退款金额,费率备注"
@@ -46,6 +48,7 @@ class Fact:
     trade: Trade
     refund: Refund | None
     fen: int
+    fee_fen: int  # below zero where a refund brings it back
     suffix: str = ""
 
 
@@ -64,7 +67,8 @@ def flow_bill(box: Box, call: Call) -> dict[str, Any]:
     facts = _day(box, call)
     if _one_of(call, "account_type", ACCOUNT_TYPES) != "BASIC" or not facts:
         raise Refused("NO_STATEMENT_EXIST", "账单文件不存在")
-    before = sum(fact.fen for fact in _facts(box, call.account.mchid) if fact.at < facts[0].at)
+    earlier = [fact for fact in _facts(box, call.account.mchid) if fact.at < facts[0].at]
+    before = sum(flow.fen for flow in _flows(earlier))
     return _offer(box, call, _flow_text(facts, before=before))
 
 
@@ -92,7 +96,7 @@ def _one_of(call: Call, name: str, known: set[str]) -> str:
 def _day(box: Box, call: Call) -> list[Fact]:
     start = _start(call.query.get("bill_date", ""))
     now = box.clock.now()
-    early = any(c.fault == "bill_early" for c in faults.take(box, "bill", scope=faults.EVERYWHERE, gateway=GATEWAY))
+    early = faults.take(box, "day", scope=faults.EVERYWHERE, gateway=GATEWAY)
     if start > now:
         raise bad_field("bill_date", "不能晚于今天", location="query")
     if start < now - KEPT:
@@ -113,19 +117,31 @@ def _facts(box: Box, mchid: str) -> list[Fact]:
     facts = []
     for trade in trades.of_all(box, mchid=mchid):
         if trade.is_paid:
-            facts.append(Fact(trade.paid_at or 0, trade, None, trade.paid_fen))
-        ended = (it for it in refunds.of_trade(box, trade.id) if it.state == refunds.SUCCESS)
-        facts += [Fact(it.done_at or 0, trade, it, -it.amount_fen) for it in ended]
+            fee = fee_fen(trade.paid_fen, rate=RATE)
+            facts += [Fact(trade.paid_at or 0, trade, None, trade.paid_fen, fee), *_refunds(box, trade)]
     return sorted(facts, key=lambda fact: fact.at)
+
+
+def _refunds(box: Box, trade: Trade) -> Iterator[Fact]:
+    left = trade.paid_fen
+    ended = (it for it in refunds.of_trade(box, trade.id) if it.state == refunds.SUCCESS)
+    for refund in sorted(ended, key=lambda it: it.done_at or 0):
+        returned = returned_fen(refund.amount_fen, left_fen=left, rate=RATE)
+        left -= refund.amount_fen
+        yield Fact(refund.done_at or 0, trade, refund, -refund.amount_fen, -returned)
 
 
 def _faulty(box: Box, fact: Fact) -> Iterator[Fact]:
     struck = faults.take(box, "bill", scope=fact.trade.out_trade_no, gateway=GATEWAY)
     values = {control.fault: control.value for control in struck}
     if "bill_missing" not in values:
-        yield Fact(fact.at, fact.trade, fact.refund, fact.fen + int(values.get("bill_changed", 0)))
+        fee = int(values["bill_fee"]) if "bill_fee" in values else abs(fact.fee_fen)
+        told = replace(
+            fact, fen=fact.fen + int(values.get("bill_changed", 0)), fee_fen=fee if fact.refund is None else -fee
+        )
+        yield from [told] * (2 if "bill_duplicate" in values else 1)
     if "bill_extra" in values:
-        yield Fact(fact.at, fact.trade, fact.refund, fact.fen, "X")
+        yield replace(fact, suffix="X")
 
 
 def _offer(box: Box, call: Call, text: str) -> dict[str, Any]:
@@ -158,7 +174,8 @@ def _text(*lines: str) -> str:
 def _trade_text(account: Account, facts: list[Fact]) -> str:
     paid = sum(fact.fen for fact in facts if fact.refund is None)
     returned = -sum(fact.fen for fact in facts if fact.refund is not None)
-    sums = [f"{len(facts)}.0", yuan(paid), yuan(returned), "0.00", "0.00000", yuan(paid), yuan(returned)]
+    fees = _fee(sum(fact.fee_fen for fact in facts))
+    sums = [f"{len(facts)}.0", yuan(paid), yuan(returned), "0.00", fees, yuan(paid), yuan(returned)]
     rows = [_cells(_trade_row(account, fact)) for fact in facts]
     return _text(COLUMNS, *rows, SUMMARY, _cells(sums))
 
@@ -180,27 +197,52 @@ def _trade_row(account: Account, fact: Fact) -> list[str]:
         "OTHERS",
         "CNY",
     ]
-    tail = [trade.description, trade.attach, "0.00000", "0.00%"]
+    tail = [trade.description, trade.attach, _fee(fact.fee_fen), percent(RATE)]
     if refund is None:
         return [*head, amount, zero, "0", "0", zero, zero, "", "", *tail, amount, zero, ""]
     numbers = [f"{refund.refund_id}{fact.suffix}", f"{refund.out_refund_no}{fact.suffix}"]
     return [*head, zero, zero, *numbers, amount, zero, "ORIGINAL", "SUCCESS", *tail, zero, amount, ""]
 
 
-def _flow_text(facts: list[Fact], *, before: int) -> str:
-    rows, balance = [], before
+def _fee(fen: int) -> str:
+    """With five decimals, of which the last three are never used."""
+    return f"{'-' if fen < 0 else ''}{yuan(abs(fen))}000"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A line of the account: a payment, the fee on it, or a refund less what it brings back of the fee."""
+
+    fact: Fact
+    kind: str
+    fen: int
+
+
+def _flows(facts: list[Fact]) -> Iterator[Flow]:
     for fact in facts:
-        balance += fact.fen
-        rows.append(_cells(_flow_row(fact, balance=balance)))
-    incomes = [fact.fen for fact in facts if fact.fen > 0]
-    outgoes = [-fact.fen for fact in facts if fact.fen < 0]
-    counts = [f"{len(facts)}.0", f"{len(incomes)}.0", yuan(sum(incomes)), f"{len(outgoes)}.0", yuan(sum(outgoes))]
+        if fact.refund is not None:
+            yield Flow(fact, "退款", fact.fen - fact.fee_fen)
+            continue
+        yield Flow(fact, "交易", fact.fen)
+        if fact.fee_fen:
+            yield Flow(fact, "扣除交易手续费", -fact.fee_fen)
+
+
+def _flow_text(facts: list[Fact], *, before: int) -> str:
+    rows, balance, flows = [], before, list(_flows(facts))
+    for flow in flows:
+        balance += flow.fen
+        rows.append(_cells(_flow_row(flow, balance=balance)))
+    incomes = [flow.fen for flow in flows if flow.fen > 0]
+    outgoes = [-flow.fen for flow in flows if flow.fen <= 0]
+    counts = [f"{len(flows)}.0", f"{len(incomes)}.0", yuan(sum(incomes)), f"{len(outgoes)}.0", yuan(sum(outgoes))]
     return _text(FLOW_COLUMNS, *rows, FLOW_SUMMARY, _cells(counts))
 
 
-def _flow_row(fact: Fact, *, balance: int) -> list[str]:
+def _flow_row(flow: Flow, *, balance: int) -> list[str]:
+    fact = flow.fact
     number = f"{fact.trade.transaction_id}" if fact.refund is None else fact.refund.refund_id
-    kind = ["交易", "交易", "收入"] if fact.refund is None else ["退款", "退款", "支出"]
     voucher = fact.trade.out_trade_no if fact.refund is None else fact.refund.out_refund_no
+    kind = [flow.kind, flow.kind, "收入" if flow.fen > 0 else "支出"]
     sum_left = yuan(balance) if balance >= 0 else f"-{yuan(-balance)}"
-    return [beijing(fact.at), number, number, *kind, yuan(abs(fact.fen)), sum_left, "system", "", voucher]
+    return [beijing(fact.at), number, number, *kind, yuan(abs(flow.fen)), sum_left, "system", "", voucher]

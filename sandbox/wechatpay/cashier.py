@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from urllib.parse import parse_qs, quote, urlsplit
 
 from sandbox.box import Box
@@ -72,7 +74,30 @@ def h5(box: Box, request: Request) -> Response:
     age = box.clock.now() - request.number("package")
     if not 0 <= age + 1 <= trades.H5_LIFE + 1:
         return refused("stale_link", request)
+    stranger = _comes_from_elsewhere(box, request, trade)
+    if stranger:
+        return refused(stranger, request)
     return _cashier(box, request, trade, back=_address(request.params.get("redirect_url", "")))
+
+
+def _comes_from_elsewhere(box: Box, request: Request, trade: Trade) -> str:
+    """
+    What is wrong with where the buyer comes from, if anything is: the page that led here (its domain is registered
+    with WeChat Pay; without one, any will do), and the address that the merchant said the buyer has.
+    """
+    host = urlsplit(request.headers.get("referer", "")).hostname or ""
+    domain = box.wechatpay.known[trade.mchid].h5_domain
+    if "MicroMessenger" in request.headers.get("user-agent", ""):
+        return "h5_inside_wechat"
+    if not host:
+        return "h5_no_referer"
+    if domain and host != domain and not host.endswith(f".{domain}"):
+        return "h5_wrong_referer"
+    named = json.loads(trade.request).get("scene_info", {}).get("payer_client_ip", "")
+    # A buyer beside the sandbox has no address of his own on the internet to compare.
+    if request.address and ip_address(request.address).is_global and request.address != named:
+        return "h5_wrong_ip"
+    return ""
 
 
 def jsapi(box: Box, request: Request) -> Response:
@@ -98,7 +123,8 @@ def _is_signed(box: Box, trade: Trade, told: Mapping[str, str]) -> bool:
     account = box.wechatpay.known[trade.mchid]
     signed = lines(*(told.get(name, "") for name in ("appId", "timeStamp", "nonceStr", "package")))
     own = told.get("appId") == account.appid and told.get("signType") == "RSA"
-    return own and verifies(signed, told.get("paySign", ""), account.merchant_key.public_key())
+    sign = told.get("paySign", "")
+    return own and any(verifies(signed, sign, key.public_key()) for key in account.merchant_keys)
 
 
 def _address(given: str) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sandbox import dice, faults
 from sandbox.box import Box
 from sandbox.clock import iso
 from sandbox.faults import Control
+from sandbox.fees import fee_fen
 from sandbox.money import yuan
 from sandbox.web import BadRequest, NotFound, Request, Response, reply
-from sandbox.wechatpay import methods, notify, refunds, trades
+from sandbox.wechatpay import bill, methods, notify, refunds, trades
 from sandbox.wechatpay.accounts import PUBLIC_KEY, UnknownMode
 from sandbox.wechatpay.refunds import Refund, Wanted
 from sandbox.wechatpay.refusals import Refused
 from sandbox.wechatpay.trades import Order, Trade
-from sandbox.wishes import BULK_COUNTS, Wishes, controls_of, read_amount, required_amount, strike
+from sandbox.wishes import BULK_COUNTS, Wishes, announce, controls_of, read_amount, required_amount, strike
 
 Act = Callable[[Box, Trade, Wishes], list[int]]
 FORGERIES = {"forge_notify": faults.FORGERIES}
@@ -36,7 +38,8 @@ def add_account(box: Box, wishes: Mapping[str, Any]) -> str:
 
 def account(box: Box, request: Request, mchid: str, action: str) -> Response:
     """
-    `mode`, `rotate` or `retire`: what WeChat Pay's side does to a merchant's keys.
+    What becomes of a merchant's keys: of WeChat Pay's own by `mode`, `rotate` and `retire`, of the merchant's by
+    `renew` and `revoke`; and of his domain for H5, by `h5`.
 
     :raises NotFound: if there is no such merchant
     """
@@ -47,10 +50,10 @@ def account(box: Box, request: Request, mchid: str, action: str) -> Response:
             box.wechatpay.put_mode(mchid, str(request.json().get("mode", "")))
     except UnknownMode as error:
         raise BadRequest(str(error)) from error
-    if action == "rotate":
-        box.wechatpay.rotate(mchid)
-    if action == "retire":
-        box.wechatpay.retire(mchid)
+    if action == "h5":
+        box.wechatpay.put_h5_domain(mchid, str(request.json().get("domain", "")))
+    if action in {"rotate", "retire", "renew", "revoke"}:
+        getattr(box.wechatpay, action)(mchid)
     return reply({"wechatpay": credentials(box, mchid)})
 
 
@@ -101,6 +104,7 @@ def describe(box: Box, trade: Trade) -> dict[str, object]:
         "app_id": trade.mchid,
         "trade_no": trade.transaction_id,
         "subject": trade.description,
+        "fee_fen": fee_fen(trade.paid_fen - trade.refunded_fen, rate=bill.RATE),
         "cashier_url": box.url(f"/wechatpay/cashier/{trade.code}"),
         "created_at": iso(trade.offered_at),
         "paid_at": iso(trade.paid_at),
@@ -215,10 +219,7 @@ def bulk_pay(box: Box, request: Request) -> Response:
 def _pay_in_bulk(box: Box, found: Trade, wishes: Wishes, counts: dict[str, int]) -> None:
     struck = strike(box, number=found.out_trade_no, wishes=wishes, counts=counts, forgeries=FORGERIES)
     paid = trades.pay(box, found, amount_fen=found.total_fen + 1 if struck.other_amount else None)
-    counts["paid"] += 1
-    if struck.forged:
-        counts["notifications"] += len(notify.announce(box, paid, extra=struck.forged, once=True))
-    counts["notifications"] += len(notify.announce(box, paid, extra=struck.controls))
+    announce(partial(notify.announce, box, paid), struck, counts)
 
 
 def _extra(found: Trade, wishes: Wishes) -> Sequence[Control]:

@@ -17,7 +17,11 @@ WECHATPAY = Gateway(
         ("GET", r"/wechatpay/jsapi", cashier.jsapi),
         ("GET", r"/connect/oauth2/authorize", sign_in.authorize),
         ("GET", r"/sns/oauth2/access_token", sign_in.access_token),
-        ("POST", r"/sandbox/wechatpay/accounts/(?P<mchid>[0-9]+)/(?P<action>mode|rotate|retire)", console.account),
+        (
+            "POST",
+            r"/sandbox/wechatpay/accounts/(?P<mchid>[0-9]+)/(?P<action>mode|rotate|retire|h5|renew|revoke)",
+            console.account,
+        ),
     ),
     sender=notify.SENDER,
     accounts=lambda box: list(box.wechatpay.known),

@@ -12,11 +12,12 @@ from sandbox.faults import Control
 from sandbox.gateway import NUMBER, Route
 from sandbox.web import Request, Response
 from sandbox.wechatpay import answers, bill, methods, notify, trades
+from sandbox.wechatpay.accounts import EXPIRED, FORGED, HONEST
 from sandbox.wechatpay.refusals import STATUS, Refused
 from sandbox.wechatpay.requests import Call, authenticate, named, signer
 
-PATIENCE = 10.0  # seconds that an answer waits for the notification that should come first
 GATEWAY = notify.GATEWAY
+CERTIFICATES = {"rotate_key": HONEST, "expired_certificate": EXPIRED, "attacker_certificate": FORGED}
 nap = time.sleep
 Execute = Callable[[Box, Call], Any]
 
@@ -61,6 +62,7 @@ def unknown(box: Box, request: Request) -> Response:
 
 
 def _answer(box: Box, call: Call, execute: Execute) -> Response:
+    _follow_as_told(box, call)
     early = _places_now(box, call)
     controls = faults.take(box, "call", scope=call.scope, api=call.api, gateway=GATEWAY)
     struck = ",".join(control.fault for control in controls)
@@ -86,7 +88,14 @@ def _execute(box: Box, call: Call, execute: Execute, request_id: int) -> Respons
 
 
 def _signed(box: Box, call: Call, answer: Response) -> Response:
-    return answers.signed(answer, call.account, call.request, at=_now(box, call.scope))
+    account = box.wechatpay.known[call.account.mchid]  # its keys may have changed just now
+    return answers.signed(answer, account, call.request, at=_now(box, call.scope))
+
+
+def _follow_as_told(box: Box, call: Call) -> None:
+    """The faults that change what WeChat Pay signs with, before it signs."""
+    for control in faults.take(box, "key", scope=call.scope, api=call.api, gateway=GATEWAY):
+        box.wechatpay.rotate(call.account.mchid, certificate=CERTIFICATES[control.fault])
 
 
 def _now(box: Box, scope: str) -> float:
@@ -111,9 +120,7 @@ def _pay_first(box: Box, call: Call) -> None:
         return
     with box.store.transaction():
         sent = notify.announce(box, trades.pay(box, trade))
-    deadline = time.monotonic() + PATIENCE
-    while sent and time.monotonic() < deadline and not notices.was_tried(box, sent[0]):
-        nap(0.02)
+    notices.wait_until_tried(box, sent)
 
 
 def _delay(strike: Strike) -> Response:

@@ -6,23 +6,25 @@ from datetime import datetime
 from ipaddress import ip_address
 from secrets import token_hex
 from typing import Any
+from urllib.parse import urlsplit
 
-from sandbox import faults
+from sandbox import faults, notices
 from sandbox.box import Box
 from sandbox.clock import DAY, rfc3339
 from sandbox.faults import Control
-from sandbox.wechatpay import notify, refunds, shapes, trades
+from sandbox.wechatpay import answers, notify, refunds, shapes, trades
 from sandbox.wechatpay.authority import load
 from sandbox.wechatpay.refunds import Refund, Wanted
 from sandbox.wechatpay.refusals import Refused, bad_field, not_consistent
 from sandbox.wechatpay.requests import Call, address
 from sandbox.wechatpay.shapes import Shape
-from sandbox.wechatpay.signing import NONCE_BYTES, seal
+from sandbox.wechatpay.signing import NONCE_BYTES, seal, unlocked
 from sandbox.wechatpay.trades import Order, Trade
 
 Content = dict[str, Any]
 SHAPES: dict[str, Shape] = {"native": shapes.NATIVE, "h5": shapes.H5, "jsapi": shapes.JSAPI}
 H5_TYPES = {"Wap", "iOS", "Android"}
+HERE = {"127.0.0.1", "localhost"}
 NUMBER_LETTERS = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-|*")
 CHANNELS = {"USER_BANK_CARD", "MERCHANT_BANK_CARD"}
 
@@ -39,7 +41,7 @@ def pay(box: Box, call: Call) -> Content:
     if product == "jsapi" and not trades.is_openid_of(box, call.account.appid, content["payer"]["openid"]):
         raise bad_field("payer.openid", "无效的openid：与appid不匹配")
     if product == "h5":
-        _check_scene(content["scene_info"])
+        _check_scene(content["scene_info"], is_here=_is_here(box))
     order = Order(
         out_trade_no=content["out_trade_no"],
         product=product,
@@ -83,14 +85,19 @@ def _check_currency(content: Content) -> None:
         raise bad_field("amount.currency", "境内商户号仅支持人民币 CNY")
 
 
-def _check_scene(scene: Content) -> None:
+def _is_here(box: Box) -> bool:
+    """Whether the sandbox serves its own machine alone, where every payer's address is a loopback's."""
+    return urlsplit(box.options.public_url).hostname in HERE
+
+
+def _check_scene(scene: Content, *, is_here: bool) -> None:
     if scene["h5_info"]["type"] not in H5_TYPES:
         raise bad_field("scene_info.h5_info.type", "须为 Wap、iOS 或 Android")
     try:
         named = ip_address(scene["payer_client_ip"])
     except ValueError:
         raise bad_field("scene_info.payer_client_ip", "须为用户的 IP 地址") from None
-    if named.is_loopback or named.is_unspecified:
+    if named.is_unspecified or (named.is_loopback and not is_here):
         raise bad_field("scene_info.payer_client_ip", "须为用户真实的 IP 地址")
 
 
@@ -161,10 +168,12 @@ def refund(box: Box, call: Call) -> Content:
 def accept(box: Box, trade: Trade, wanted: Wanted) -> Content:
     struck = faults.take(box, "refund", scope=trade.out_trade_no, api="refund", gateway=notify.GATEWAY)
     fate, delay = fate_of(struck)
+    told_first = faults.take(box, "return", scope=trade.out_trade_no, api="refund", gateway=notify.GATEWAY)
     with box.store.transaction():
-        outcome = refunds.refund(box, trade, wanted, fate=fate, delay=delay)
-        if outcome.is_new:
-            notify.announce(box, outcome.trade, refund=outcome.refund)
+        outcome = refunds.refund(box, trade, wanted, fate=fate, delay=0 if told_first else delay)
+        sent = notify.announce(box, outcome.trade, refund=outcome.refund) if outcome.is_new else []
+    if told_first:
+        notices.wait_until_tried(box, sent)
     return described(outcome.trade, outcome.refund)
 
 
@@ -203,6 +212,8 @@ def abnormal_refund(box: Box, call: Call) -> Content:
         raise bad_field("type", "须为 USER_BANK_CARD 或 MERCHANT_BANK_CARD")
     if content["type"] == "USER_BANK_CARD" and not {"bank_type", "bank_account", "real_name"} <= set(content):
         raise bad_field("bank_account", "退至用户银行卡时，bank_type、bank_account、real_name 必填")
+    if content["type"] == "USER_BANK_CARD":
+        _open_sensitive(call, content)
     found = refunds.find_by_refund_id(box, call.account.mchid, call.parts["refund_id"])
     if found is None or found.out_refund_no != content["out_refund_no"]:
         raise Refused("RESOURCE_NOT_EXISTS", "退款单不存在")
@@ -211,6 +222,14 @@ def abnormal_refund(box: Box, call: Call) -> Content:
         trade = trades.by_id(box, retried.trade_id)
         notify.announce(box, trade, refund=retried)
     return described(trade, retried)
+
+
+def _open_sensitive(call: Call, content: Content) -> None:
+    """:raises Refused: if what is sensitive was not encrypted with the key that `Wechatpay-Serial` names"""
+    key = answers.named_key(call.account, call.request.headers.get("wechatpay-serial", ""))
+    for name in ("bank_account", "real_name"):
+        if key is None or not unlocked(content[name], key):
+            raise bad_field(name, "敏感信息解密失败：须用 Wechatpay-Serial 指定的公钥或平台证书加密")
 
 
 def described(trade: Trade, refund: Refund) -> Content:

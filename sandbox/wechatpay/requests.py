@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from sandbox import faults
 from sandbox.box import Box
 from sandbox.web import Request
@@ -105,11 +107,12 @@ def authenticate(box: Box, request: Request, *, scope: str) -> Account:
     account = box.wechatpay.get(parts["mchid"])
     if account is None:
         raise bad_signature("商户号不存在，请检查Authorization中的mchid")
-    if parts["serial_no"] != account.merchant_serial:
+    key = account.merchant_key_of(parts["serial_no"])
+    if key is None:
         raise bad_signature("商户证书序列号有误，请使用签名私钥匹配的证书序列号")
     now = box.clock.now() + faults.skew(box, scope=scope, gateway="wechatpay")
     _check_time(parts["timestamp"], now=now, window=min(WINDOW, box.options.clock_window))
-    _check_signature(request, parts, account)
+    _check_signature(request, parts, key.public_key())
     _check_headers(request, account)
     _check_nonce(box, parts, now=now)
     return account
@@ -137,9 +140,9 @@ def _check_time(stamped: str, *, now: float, window: float) -> None:
         raise bad_signature("Http头Authorization中的timestamp与发起请求的时间不得超过5分钟")
 
 
-def _check_signature(request: Request, parts: Mapping[str, str], account: Account) -> None:
+def _check_signature(request: Request, parts: Mapping[str, str], key: RSAPublicKey) -> None:
     signed = lines(request.method, request.target, parts["timestamp"], parts["nonce_str"], request.body)
-    if verifies(signed, parts["signature"], account.merchant_key.public_key()):
+    if verifies(signed, parts["signature"], key):
         return
     shown = signed.decode("utf-8", "replace")[:SHOWN].replace(parts["nonce_str"], "***")
     information = {

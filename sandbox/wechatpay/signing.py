@@ -5,7 +5,7 @@ import re
 from base64 import b64decode, b64encode
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
@@ -55,3 +55,11 @@ def read_authorization(header: str) -> dict[str, str]:
 def seal(plain: bytes, *, key: str, nonce: str, context: str) -> str:
     """AEAD_AES_256_GCM as base64, the tag at its end."""
     return b64encode(AESGCM(key.encode()).encrypt(nonce.encode(), plain, context.encode())).decode()
+
+
+def unlocked(text: str, key: RSAPrivateKey) -> str:
+    """What a merchant encrypted for WeChat Pay alone; empty if it was not for this key."""
+    try:
+        return key.decrypt(b64decode(text, validate=True), OAEP(MGF1(SHA1()), SHA1(), None)).decode()  # noqa: S303
+    except (ValueError, UnicodeDecodeError):
+        return ""

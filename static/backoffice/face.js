@@ -75,8 +75,8 @@ document.addEventListener("DOMContentLoaded", () => {
     sessionStorage.removeItem(place);
   });
 
-  // On a phone each cell names its column; the theme takes every first one for a checkbox.
-  const heads = document.querySelectorAll("#result_list thead th");
+  // On a phone each cell names its column; the theme takes every first one for a checkbox. Sorting icons are no name.
+  const heads = document.querySelectorAll("#result_list thead th .text");
   for (const cell of document.querySelectorAll("#result_list tbody tr > td:first-child:not(:has(.action-select))"))
     cell.dataset.label = heads[0]?.innerText.trim() ?? "";
 

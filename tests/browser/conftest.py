@@ -45,19 +45,23 @@ def visitor(demo: Demo, browser: Browser) -> Iterator[Callable[..., Visitor]]:
         one.close()
 
 
+def sign_in(person: Visitor, *, password: str) -> None:
+    page = person.go("/")
+    person.speak()
+    person.looked("01-sign-in")
+    page.fill("[name=login]", "owner")
+    page.fill("[name=password]", password)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url("**/admin/")
+
+
 @pytest.fixture
 def owner(demo: Demo, visitor: Callable[..., Visitor]) -> Callable[..., Visitor]:
     """The same, signed in; their browsers ask for Chinese, and who reads English chooses it."""
 
     def make(*, language: str = "zh-hans", device: str = "desktop") -> Visitor:
         person = visitor(language=language, device=device, asks_for="zh-CN")
-        page = person.go("/")
-        person.speak()
-        person.looked("01-sign-in")
-        page.fill("[name=login]", "owner")
-        page.fill("[name=password]", demo.password)
-        page.locator("[name=password]").press("Enter")
-        page.wait_for_url("**/admin/")
+        sign_in(person, password=demo.password)
         return person
 
     return make

@@ -58,12 +58,22 @@ def create(page: Page) -> str:
     return page.locator(".bo-head h2").inner_text().split()[0]
 
 
-def code_of(demo: Demo, order_no: str) -> str:
-    """What the gateway's code for an order says: the address that a scanning phone opens."""
-    asked = demo.gateway.get("/sandbox/requests.json")
-    numbers = [it["out_trade_no"] for it in reversed(asked) if it["api"] == "alipay.trade.precreate"]
-    trades = (demo.gateway.trade(number) for number in numbers)
-    return str(next(it["cashier_url"] for it in trades if order_no in it["subject"]))
+def sell(page: Page) -> tuple[str, str]:
+    """:return: the number of a new order, and the link to pay it"""
+    fill_order(page, phone="13905712288")
+    order_no = create(page)
+    open_dialog(page, "pay-link")
+    submit(page)
+    link = page.locator("input[readonly]").input_value()
+    page.locator(".bo-buttons a[href$='/change/']").click()
+    expect(page.locator("#order-money")).to_be_visible()
+    return order_no, link
+
+
+def code_of(demo: Demo, order_no: str, *, gateway: str) -> str:
+    """What the gateway's newest code for an order says: the address that a scanning phone opens."""
+    cashier = _trades(demo, order_no, gateway)[-1]["cashier_url"]
+    return f"weixin://wxpay/bizpayurl?pr={cashier.rpartition('/')[2]}" if gateway == "wechatpay" else str(cashier)
 
 
 def drawn(text: str) -> str:
@@ -72,16 +82,26 @@ def drawn(text: str) -> str:
     return str(re.findall(r' d="([^"]+)"', svg)[-1])
 
 
-def trade_of(demo: Demo, order_no: str) -> dict[str, Any]:
+def trade_of(demo: Demo, order_no: str, *, gateway: str) -> dict[str, Any]:
     """The trade of an order that the gateway's books know, with its numbers in fen."""
-    found = [it for it in demo.gateway.ledger()["trades"] if order_no in it["subject"] and it["trade_no"]]
+    found = [it for it in _trades(demo, order_no, gateway) if it["paid_fen"]]
     assert len(found) == 1, found
-    return dict(found[0])
+    return found[0]
 
 
-def pay(customer: Visitor, method: str) -> None:
+def _trades(demo: Demo, order_no: str, gateway: str) -> list[dict[str, Any]]:
+    """With a code UnionPay is told of no order: there the newest one is meant."""
+    known: list[dict[str, Any]] = demo.gateway.ledger(gateway)["trades"]
+    return [it for it in known if order_no in it["subject"]] or known[-1:]
+
+
+def choose(customer: Visitor, way: str) -> None:
+    customer.page.locator(f"form:has([name=by][value='{way}']) button").click()
+
+
+def pay(customer: Visitor, way: str) -> None:
     """From the pay page through the cashier, and back by itself."""
-    customer.page.locator(f"form:has([name=by][value='alipay.{method}']) button").click()
+    choose(customer, way)
     customer.page.wait_for_selector("#pay")
     customer.looked("08-cashier")
     customer.page.locator("#pay").click()

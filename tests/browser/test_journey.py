@@ -14,7 +14,7 @@ from .visitor import Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 READERS = [("zh-hans", "desktop"), ("zh-hans", "phone"), ("en", "desktop"), ("en", "phone")]
-METHODS = {"desktop": "page", "phone": "wap"}
+WAYS = {"desktop": "alipay.page", "phone": "alipay.wap"}
 STAY = "window.stayed = true"
 
 
@@ -52,12 +52,12 @@ def test_an_order_is_taken_paid_shipped_and_refunded_in_part(
     customer.speak()
     expect(customer.page.locator(".amount")).to_contain_text(journey.TOTAL)
     customer.looked("07-pay")
-    journey.pay(customer, METHODS[device])
+    journey.pay(customer, WAYS[device])
     expect(customer.page.locator(".frame")).to_have_count(0)  # never a second code to who has just paid
     customer.looked("09-back")
     expect(customer.page.locator(".sign.good")).to_be_visible(timeout=journey.SOON_MS)
     customer.looked("10-paid")
-    assert journey.trade_of(demo, order_no)["paid_fen"] == 43_580
+    assert journey.trade_of(demo, order_no, gateway="alipay")["paid_fen"] == 43_580
 
     expect(page.locator(".bo-head a[href*='/ship/'].bo-primary")).to_be_visible(timeout=journey.SOON_MS)
     assert page.evaluate("window.stayed"), "the page was loaded anew"
@@ -79,7 +79,7 @@ def test_an_order_is_taken_paid_shipped_and_refunded_in_part(
     journey.refund(page, "50", "少发一件")
     expect(page.locator("#order-money")).to_contain_text("￥385.80")  # what is left to refund
     staff.looked("16-refunded")
-    assert journey.trade_of(demo, order_no)["refunded_fen"] == 5_000
+    assert journey.trade_of(demo, order_no, gateway="alipay")["refunded_fen"] == 5_000
 
     told = page.locator("#panel-timeline").inner_text()
     for fact in ("￥435.80", "SF7300000001234", "SF7300000005678", "￥50.00", "少发一件"):
@@ -108,11 +108,11 @@ def test_a_code_on_the_screen_is_scanned_and_the_page_turns_paid_by_itself(
     screen.go(link)
     screen.speak()
     screen.looked("20-pay-small")
-    screen.page.locator("form:has([name=by][value='alipay.qr']) button").click()
+    journey.choose(screen, "alipay.qr")
     expect(screen.page.locator(".frame svg")).to_be_visible()
     screen.looked("21-code-small")
     screen.page.evaluate(STAY)
-    cashier = journey.code_of(demo, order_no)
+    cashier = journey.code_of(demo, order_no, gateway="alipay")
     assert screen.page.locator(".frame path").last.get_attribute("d") == journey.drawn(cashier)
 
     scanner = visitor(language=language, device="phone")

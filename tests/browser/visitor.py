@@ -18,9 +18,12 @@ IPHONE = (
 )
 
 
-def phone(width: int) -> dict[str, Any]:
+WECHAT = f"{IPHONE} MicroMessenger/8.0.50(0x18003237) NetType/WIFI Language/zh_CN"
+
+
+def phone(width: int, *, agent: str = IPHONE) -> dict[str, Any]:
     size = {"width": width, "height": 844}
-    return {"viewport": size, "screen": size, "is_mobile": True, "has_touch": True, "user_agent": IPHONE}
+    return {"viewport": size, "screen": size, "is_mobile": True, "has_touch": True, "user_agent": agent}
 
 
 LOCALES = {"zh-hans": "zh-CN", "en": "en-US"}
@@ -28,6 +31,7 @@ DEVICES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1440, "height": 900}},
     "phone": phone(390),
     "small phone": phone(360),
+    "wechat": phone(390, agent=WECHAT),
 }
 
 
@@ -48,6 +52,10 @@ class Visitor:
     def go(self, path: str) -> Page:
         self.page.goto(path if "://" in path else f"{self.url}{path}")
         return self.page
+
+    def tab(self) -> Page:
+        """One more, of the same person."""
+        return self._watched(self.context.new_page())
 
     def speak(self) -> None:
         """Choose the language, by the switch that stands on the page."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from kernel.clock import now
 from tests.live.programs import PATIENCE, answers, wait_until
 from tests.live.scenes import fact_of
 from tests.live.shop import LiveShop
@@ -63,6 +64,7 @@ class Storm:
     paid: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     drained: float = 0.0
+    died_at: str = ""  # the worker, the last time
     blows: dict[str, Blow] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -78,6 +80,8 @@ class Storm:
         wait_until(self._is_sent, what="every message sent", patience=4 * PATIENCE, pause=0.25)
         self.seconds = time.monotonic() - started
         wait_until(self._is_applied, what="every message applied", patience=4 * PATIENCE, pause=0.5)
+        if self.died_at:
+            self.shop.hand.do("bury", died_at=self.died_at)  # leases last two minutes: tests/kernel waits
         self.shop.hand.do("ask_now")  # about those of which nothing was heard
         wait_until(self._is_quiet, what="everything handled", patience=2 * PATIENCE, pause=1)
         self.drained = time.monotonic() - started
@@ -109,6 +113,7 @@ class Storm:
 
     def _kill_worker(self, _number: int) -> None:
         self.shop.worker.kill()
+        self.died_at = now().isoformat()
         self.shop.worker.start()
 
     def _worker_is_up(self) -> bool:

@@ -15,7 +15,7 @@ from tests.live.shop import LiveShop, live_shop
 
 from .storm import Account, Storm, differences, in_json, misplaced, not_exactly_once
 
-pytestmark = [pytest.mark.storm, pytest.mark.slow, pytest.mark.only_on("postgresql")]
+pytestmark = [pytest.mark.storm, pytest.mark.slow, pytest.mark.xdist_group("storm"), pytest.mark.only_on("postgresql")]
 
 MESSAGES = int(os.environ.get("STORM_MESSAGES", "5000"))
 PER_TRADE = 2.3  # messages, at the odds of the storm

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import pytest
@@ -72,6 +75,52 @@ class TestDatabaseDown:
         wait_until(
             lambda: sendings(shop, known["payment_no"])[-1] == (200, True), what="the gateway sends again, and is heard"
         )
+
+
+class TestAGatewayThatDoesNotAnswer:
+    """It takes every call, does it, and says nothing; its notifications come as ever."""
+
+    VISITORS = 8
+    ITS_PATIENCE = 5.0  # seconds that a gateway waits for our answer
+    AT_ONCE = 3.0
+
+    def test_is_left_alone_after_a_while_and_its_notifications_are_answered_all_the_time(self, shop: LiveShop) -> None:
+        paying = [open_pay_page(shop) for _order in range(3)]
+        coming = [shop.hand.do("new_order", yuan=99)["pay_path"] for _order in range(self.VISITORS)]
+        shop.bank.control("timeout", value="60")
+
+        with ThreadPoolExecutor(self.VISITORS) as visitors:
+            pages = visitors.map(shop.get, coming)
+            for known in paying:
+                shop.bank.pay(known["payment_no"])
+            answered = [self._seconds(shop.post, self._webhook(shop)) for _message in range(40)]
+            assert {page.status_code for page in pages} == {httpx.codes.OK}
+
+        assert max(answered) < self.ITS_PATIENCE
+        for known in paying:
+            assert sendings(shop, known["payment_no"])[0] == (200, True)
+            wait_for_status(shop, known, "paid")
+        wait_until(lambda: self._is_quick(shop), what="nobody waits for the gateway any more")
+        shop.bank.clear()
+        wait_until(lambda: self._shows_codes(shop), what="the gateway is asked again", pause=2)
+
+    def _webhook(self, shop: LiveShop) -> str:
+        path: str = shop.account["webhook"]
+        return path
+
+    def _is_quick(self, shop: LiveShop) -> bool:
+        path = shop.hand.do("new_order", yuan=99)["pay_path"]
+        return max(self._seconds(shop.get, path) for _visit in range(6)) < self.AT_ONCE
+
+    def _shows_codes(self, shop: LiveShop) -> bool:
+        """Every process has found out for itself that the gateway is back."""
+        paths = [shop.hand.do("new_order", yuan=99)["pay_path"] for _order in range(6)]
+        return all("<svg" in shop.get(path).text for path in paths)
+
+    def _seconds(self, ask: Callable[[str], httpx.Response], path: str) -> float:
+        started = monotonic()
+        ask(path)
+        return monotonic() - started
 
 
 class TestTheWebDies:

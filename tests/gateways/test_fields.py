@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from kernel.money import plain_yuan
 from payments.gateways import EventKind, GatewayEvent, Movement, StatementLine
-from payments.gateways.fields import beijing_moment, fen, fen_of_yuan, link, moment
+from payments.gateways.fields import beijing_moment, fen, fen_of_yuan, form_of, link, moment
 
 
 class TestFenOfYuan:
@@ -85,3 +86,11 @@ class TestWhatDatabasesTake:
     def test_an_amount_beyond_all_money_is_none(self) -> None:
         with pytest.raises(TypeError):
             fen(10**30)
+
+
+class TestFormOf:
+    @given(st.text(max_size=20), st.text(max_size=60))
+    def test_writes_every_form_as_the_standard_library_does(self, name: str, value: str) -> None:
+        params = {name: value, "sign": "a+b/c=="}
+
+        assert form_of(params) == urlencode(params)

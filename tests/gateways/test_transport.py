@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 
 import httpx
@@ -9,6 +10,7 @@ import respx
 from django.db import transaction
 
 from payments.gateways import NetworkInTransaction, guard_no_transaction, transport
+from payments.gateways.breaker import ENOUGH, Breaker
 from payments.gateways.transport import (
     FileTransport,
     HostNotAllowed,
@@ -24,6 +26,7 @@ ADDRESS = "https://pay.example/gateway.do"
 @pytest.fixture(autouse=True)
 def _no_clients_from_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_clients", {})
+    monkeypatch.setattr(transport, "_breakers", defaultdict(Breaker))
 
 
 @pytest.fixture
@@ -36,6 +39,12 @@ def send(url: str = ADDRESS) -> Response:
     return HttpTransport(address=ADDRESS).send(
         method="POST", url=url, headers={"content-type": "text/plain"}, content=b"asked"
     )
+
+
+def code_of_failure() -> str:
+    with pytest.raises(TransportError) as told:
+        send()
+    return told.value.code
 
 
 class TestHttpTransport:
@@ -122,6 +131,33 @@ class TestHttpTransport:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         send()
         assert len(transport._clients) == 2
+
+    def test_leaves_a_gateway_alone_that_does_not_answer(self, network: respx.MockRouter) -> None:
+        route = network.post(ADDRESS).mock(side_effect=httpx.ReadTimeout("slow"))
+
+        codes = [code_of_failure() for _call in range(ENOUGH + 2)]
+
+        assert codes == ["transport.timeout"] * ENOUGH + ["transport.resting"] * 2
+        assert route.call_count == ENOUGH
+
+    def test_leaves_no_other_gateway_alone_for_that(self, network: respx.MockRouter) -> None:
+        network.post(ADDRESS).mock(side_effect=httpx.ReadTimeout("slow"))
+        other = network.post("https://other.example/").respond(200)
+        [code_of_failure() for _call in range(ENOUGH)]
+
+        HttpTransport(address="https://other.example/").send(
+            method="POST", url="https://other.example/", headers={}, content=b""
+        )
+
+        assert other.call_count == 1
+
+    @pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.RemoteProtocolError("hung up")])
+    def test_goes_on_asking_where_nobody_has_to_wait(self, network: respx.MockRouter, error: Exception) -> None:
+        route = network.post(ADDRESS).mock(side_effect=error)
+
+        [code_of_failure() for _call in range(ENOUGH + 2)]
+
+        assert route.call_count == ENOUGH + 2
 
     def test_waits_no_longer_than_promised(self, network: respx.MockRouter) -> None:
         route = network.post(ADDRESS).respond(200)

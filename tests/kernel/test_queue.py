@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import random
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
@@ -64,6 +67,57 @@ class TestAfterCommit:
         assert rings == []
 
 
+class TestBursts:
+    @pytest.fixture
+    def delays(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Of each ring that goes out, how long it is on its way."""
+        heard: list[float] = []
+        monkeypatch.setattr(queue, "send", lambda _task, _kwargs, *, delay: heard.append(round(delay, 3)))
+        return heard
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+        clock = SimpleNamespace(at=1_000.0)
+        monkeypatch.setattr("kernel.queue.time.monotonic", lambda: clock.at)
+        queue.ring_again()
+        yield clock
+        queue.ring_again()
+
+    def test_ring_at_once_and_at_their_end(self, delays: list[float], clock: SimpleNamespace) -> None:
+        for _commit in range(5):
+            after_commit("payments.apply_notifications")
+            clock.at += 0.03
+
+        assert delays == [0, 0.17]
+
+    def test_every_commit_is_followed_by_a_ring_however_they_come(
+        self, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+    ) -> None:
+        heard_at: list[float] = []
+        monkeypatch.setattr(queue, "send", lambda _task, _kwargs, *, delay: heard_at.append(clock.at + delay))
+        dice = random.Random(7)
+        commits = []
+        for _commit in range(500):
+            clock.at += dice.choice((0.001, 0.05, 0.2, 1.0))
+            after_commit("payments.apply_notifications")
+            commits.append(clock.at)
+
+        assert all(any(at <= ring <= at + queue.BURST_SECONDS for ring in heard_at) for at in commits)
+        assert len(heard_at) < len(commits)
+
+    def test_are_of_one_task(self, delays: list[float], clock: SimpleNamespace) -> None:
+        after_commit("payments.apply_notifications")
+        after_commit("payments.query_due")
+
+        assert delays == [0, 0]
+
+    def test_lose_no_ring_that_names_a_row(self, delays: list[float], clock: SimpleNamespace) -> None:
+        for refund_id in (1, 2, 3):
+            after_commit("payments.send_refund", refund_id=refund_id)
+
+        assert delays == [0, 0, 0]
+
+
 class TestDeadBroker:
     def test_never_reaches_the_caller_whose_work_is_committed(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -77,9 +131,9 @@ class TestDeadBroker:
     def test_holds_up_one_caller_and_not_each(self, monkeypatch: pytest.MonkeyPatch) -> None:
         tried: list[str] = []
 
-        def down(task_name: str, kwargs: dict[str, object]) -> None:
+        def down(task_name: str, kwargs: dict[str, object], *, delay: float) -> None:
             tried.append(task_name)
-            _down(task_name, kwargs)
+            _down(task_name, kwargs, delay=delay)
 
         monkeypatch.setattr(queue, "send", down)
         for _ in range(3):
@@ -91,5 +145,5 @@ class TestDeadBroker:
         assert tried == ["a", "b"]
 
 
-def _down(task_name: str, kwargs: dict[str, object]) -> None:
+def _down(task_name: str, kwargs: dict[str, object], *, delay: float) -> None:
     raise OperationalError("connection refused")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,6 +17,7 @@ from backoffice.console.demo.stage import ensure_account
 from backoffice.console.setup import prepare_shop
 from customers.services import CustomerDraft
 from kernel.clock import now
+from kernel.events.delivering import LEASE
 from kernel.models import Category, Delivery, OutboxEvent
 from kernel.numbers import gateway_number
 from kernel.timers import run_due_timers
@@ -103,7 +104,7 @@ def refund(*, order_id: int, amount_fen: int) -> int:
 
 def let_time_run_out(*, order_id: int) -> None:
     """The moment to pay by is over, for the shop and for the gateway's code."""
-    over = now() - timedelta(minutes=10)
+    over = now() - timedelta(seconds=20)  # not so long ago that the code is believed to be dead by itself
     Payment.objects.filter(order_id=order_id).update(expires_at=over)
     Order.objects.filter(pk=order_id).update(payment_due_at=over, closing_due_at=over)
 
@@ -155,6 +156,18 @@ def stock(*, count: int) -> list[tuple[str, int]]:
 def ask_now() -> int:
     """The next question about every open attempt comes now; how many there are."""
     return Payment.objects.open().update(query_due_at=now())
+
+
+def bury(died_at: str) -> int:
+    """
+    What a worker may have claimed that is dead since then is due now, and not when its lease is over; with it, what
+    waits to be tried again.
+
+    :return: how many
+    """
+    claimed_before = datetime.fromisoformat(died_at) + LEASE
+    claimed = Delivery.objects.exclude(state=Delivery.State.DONE).filter(attempt__gt=0, due_at__lte=claimed_before)
+    return claimed.update(due_at=now())
 
 
 def _orders(count: int) -> list[Order]:

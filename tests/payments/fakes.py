@@ -25,6 +25,7 @@ from payments.gateways import (
     NextAction,
     Outcome,
     PaymentRef,
+    RefundDetour,
     RefundRef,
     RefundRequest,
     UnknownKey,
@@ -39,6 +40,7 @@ class FakeBank:
 
     answers: dict[str, list[GatewayEvent | Exception]] = field(default_factory=lambda: defaultdict(list))
     calls: list[tuple[str, Any]] = field(default_factory=list)
+    detours: list[RefundDetour] = field(default_factory=list)
 
     def say(self, call: str, *outcomes: Outcome | Exception, **facts: Any) -> None:
         """:param call: create, query, close, refund or query_refund"""
@@ -88,6 +90,7 @@ class FakeGateway(Gateway):
         refund_notifies_payment_url=True,
         confirm_by_query=False,
         refund_window=timedelta(days=365),
+        redirects_refunds=True,
     )
     SETTING_FIELDS = ()
     CREDENTIAL_FIELDS = ()
@@ -113,6 +116,10 @@ class FakeGateway(Gateway):
 
     def query_refund(self, *, ref: RefundRef) -> GatewayEvent:
         return BANK.answer("query_refund", ref, Outcome.NOT_FOUND)
+
+    def redirect_refund(self, *, detour: RefundDetour) -> GatewayEvent:
+        BANK.detours.append(detour)
+        return BANK.answer("redirect_refund", detour.ref, Outcome.PENDING)
 
     def parse_notification(self, *, request: InboundRequest) -> GatewayEvent:
         match request.body:
@@ -141,6 +148,7 @@ def open_bank() -> Iterator[FakeBank]:
     """The fake gateway is registered for as long as the block lasts, and starts with a clean slate."""
     BANK.answers.clear()
     BANK.calls.clear()
+    BANK.detours.clear()
     GATEWAYS[FakeGateway.code] = FakeGateway
     try:
         yield BANK

@@ -33,6 +33,9 @@ from tests import unguarded
 from tests.factories import PaymentFactory, UserFactory, paid_payment, report_on
 from tests.helpers import drain
 
+from . import office
+
+vars().update({name: act for name, act in vars(office).items() if getattr(act, "__module__", "") == office.__name__})
 LATER = timedelta(minutes=5)  # when every lease of whoever died is over
 
 
@@ -160,10 +163,10 @@ def accounts(state_dir: str) -> Accounts:
     return Accounts(Path(state_dir), seed=1)
 
 
-def notice(*, state_dir: str, payment_no: str, trade_no: str, total_amount: str = "99.00") -> str:
-    """The body of an honest notification of a payment."""
+def notice(*, state_dir: str, payment_no: str, trade_no: str, total_amount: str = "99.00", **others: str) -> str:
+    """The body of an honest notification of a payment, or with the fields of a refund of one."""
     owner = accounts(state_dir).first
-    fields = sample_fields(owner, out_trade_no=payment_no, total_amount=total_amount, trade_no=trade_no)
+    fields = sample_fields(owner, out_trade_no=payment_no, total_amount=total_amount, trade_no=trade_no, **others)
     return signed_form(fields, account=owner).decode("ascii")
 
 
@@ -191,12 +194,31 @@ def apply() -> int:
     return payments.apply_notifications(at=now(), limit=500)
 
 
+def deliver() -> int:
+    """The events that are due, and nothing else."""
+    return events.deliver_due(at=now() + timedelta(seconds=1))
+
+
 def await_approval(*, approvers: int) -> dict[str, Any]:
     """A refund that a rule asked for, and people who may all allow it."""
     payment_id = paid()["payment_id"]
     refund = payments.refund_rest(payment_id=payment_id, reason="race", key=f"rule:{payment_id}", by=None, at=now())
     people = [UserFactory.create(username=number(), is_superuser=True) for _ in range(approvers)]
     return {"payment_id": payment_id, "refund_id": refund.pk, "people": [person.pk for person in people]}
+
+
+def ask_by_rule(*, payment_id: int, amount_fen: int) -> dict[str, int]:
+    """A refund of a part, which somebody has to approve because a rule asked for it."""
+    refund = payments.request_refund(
+        payment_id=payment_id,
+        share=Share(amount_fen=amount_fen),
+        reason="race",
+        key=f"rule:{payment_id}",
+        by_rule=True,
+        by=None,
+        at=now(),
+    )
+    return {"refund_id": refund.pk}
 
 
 def approve(*, refund_id: int, person_id: int) -> dict[str, str]:
@@ -275,18 +297,25 @@ def check_books() -> list[str]:
 
 
 def decide_by_what_is_shown(*, payment_id: int) -> None:
-    """Refunds are judged by the row as it was read before, not by a row that is locked and read again."""
+    """Refunds are judged by the row as it was read before, not by a row that is locked and read again; none is sent."""
     shown = Payment.objects.select_related("order").get(pk=payment_id)
     left = left_to_refund(order=shown.order)
     vars(refunding).update(lock_payment_by_id=lambda **_asked: shown, left_to_refund=lambda **_asked: left)
+    vars(payments).update(send_refund=lambda *, refund_id, at: Refund.objects.get(pk=refund_id))
 
 
 GUARDS = {name: vars(refunding)[name] for name in ("lock_payment_by_id", "left_to_refund")}
+SEND = payments.send_refund
 
 
-def mind_the_locks_again(*, payment_id: int) -> None:
-    """Undo `decide_by_what_is_shown`, and what came of it."""
+def mind_the_locks_again() -> None:
+    """Undo `decide_by_what_is_shown`."""
     vars(refunding).update(GUARDS)
+    vars(payments).update(send_refund=SEND)
+
+
+def undo_refunds(*, payment_id: int) -> None:
+    """What came of it goes, so that the books are sound again; one hand does that, for four would meet."""
     with transaction.atomic():
         unsound = Refund.objects.filter(payment_id=payment_id)
         entries = LedgerEntry.objects.filter(source_type="refund", source_id__in=unsound.values("pk"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import Any
 
@@ -39,7 +40,7 @@ class Handicap:
 
 
 class TestPayingWhileTheOrderIsClosed:
-    ROUNDS = 25
+    ROUNDS = int(os.environ.get("RACE_ROUNDS", "25"))
 
     def test_the_gateways_word_decides_and_no_money_is_lost(self, team: Team, bank: RunningSandbox) -> None:
         """The gateway closes or collects, never both; whichever it was, the order and the books follow."""

@@ -64,6 +64,18 @@ class TestStatement:
         ]
         assert found[1][3] == '茶, "散"'
 
+    def test_keeps_a_fee_by_rate_and_gives_back_its_part_with_a_refund(self, shop: Merchant) -> None:
+        paid = [row[22] for row in rows(shop)]
+        told = shop.ask("GET", "/sandbox/trades/P1")["fee_fen"]
+
+        assert paid == ["-0.53", "-0.03", "0.05"]
+        assert told == 48  # of the 80.00 that are left
+
+    def test_keeps_another_fee_when_it_is_told_to(self, shop: Merchant) -> None:
+        shop.control("bill_fee", scope="P2", value=9)
+
+        assert [row[22] for row in rows(shop)] == ["-0.53", "-0.09", "0.05"]
+
     def test_frames_the_rows_and_ends_numbers_with_a_tab(self, shop: Merchant) -> None:
         details = next(text for name, text in unpack(fetch(shop, ask(shop))).items() if "汇总" not in name)
         lines = details.splitlines()

@@ -59,3 +59,32 @@ class TestCertificateMode:
 
         assert not merchant.trusts_answer(merchant.query())
         assert Merchant(merchant.sandbox).trusts_answer(merchant.query())
+
+
+class TestMode:
+    """An app signs one way, unless it is just switching from one to the other."""
+
+    @pytest.mark.parametrize(
+        ("mode", "by_key", "by_certificate"),
+        [
+            ("public_key", "ACQ.TRADE_NOT_EXIST", "isv.invalid-app-cert-sn"),
+            ("certificate", "isv.missing-app-cert-sn", "ACQ.TRADE_NOT_EXIST"),
+            ("switching", "ACQ.TRADE_NOT_EXIST", "ACQ.TRADE_NOT_EXIST"),
+        ],
+    )
+    def test_is_pinned(self, merchant: Merchant, mode: str, by_key: str, by_certificate: str) -> None:
+        merchant.ask("POST", f"/sandbox/alipay/accounts/{merchant.credentials['app_id']}/mode", mode=mode)
+
+        assert (merchant.query().verdict, ask(merchant).verdict) == (by_key, by_certificate)
+
+    def test_is_chosen_when_an_app_is_made(self, merchant: Merchant) -> None:
+        made = merchant.ask("POST", "/sandbox/accounts", mode="certificate")["alipay"]
+
+        assert Merchant(merchant.sandbox, app_id=made["app_id"]).query().verdict == "isv.missing-app-cert-sn"
+
+    def test_is_one_of_three(self, merchant: Merchant) -> None:
+        app_id = merchant.credentials["app_id"]
+
+        assert merchant.ask("POST", f"/sandbox/alipay/accounts/{app_id}/mode", mode="both")["status"] == 400
+        assert merchant.ask("POST", "/sandbox/accounts", mode="both")["status"] == 400
+        assert merchant.ask("POST", "/sandbox/alipay/accounts/9021/mode", mode="switching")["status"] == 404

@@ -15,6 +15,7 @@ DELIVERY_LOOPS = {
     "kernel/rules/running.py": "a rule that fails is recorded, and the next one runs",
     "kernel/timers.py": "a timer that fails leaves the others their turn",
     "payments/services/applying.py": "a notification that fails is parked, and the next one applied",
+    "payments/services/invoice_calls.py": "an invoice whose call fails stays to be asked after",
     "payments/services/refund_calls.py": "a refund whose call fails stays to be asked after",
     "payments/services/querying.py": "an attempt that cannot be asked after keeps its place in the ladder",
     "sandbox/courier.py": "the simulator sends the next notification whatever became of the last",

@@ -12,7 +12,9 @@ ADDRESS = re.compile(r"https?://|^--|file:", re.MULTILINE)
 SOMEBODYS_FOLDER = re.compile(r"(?<![\w.])/(?:root|home/\w+|work|Users/\w+)/")
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-mysql.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-dev.lock", "requirements-mysql.lock", "requirements-pdf.lock"]
+)
 class TestLocks:
     def test_pin_every_package_by_hash_and_name_no_index(self, lock: str) -> None:
         text = (ROOT / lock).read_text()

@@ -35,6 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=100, help="how many, from --first on")
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--case", help="a fault on purpose, by its name in cases.py, or all of them")
     parser.add_argument("--stride", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with a database of its own")
     parser.add_argument("--seconds", type=float, default=0, help="begin no seed after that long")
@@ -63,6 +64,7 @@ def run(wanted: argparse.Namespace) -> int:
         django.setup()
         logging.disable(logging.CRITICAL)
         from . import guards
+        from .cases import CASES
         from .play import play
         from .stage import DAWN, Stage
         from .world import frozen_at
@@ -70,22 +72,28 @@ def run(wanted: argparse.Namespace) -> int:
         with frozen_at(DAWN):
             stage = Stage(Path(folder) / "sandbox")
         failed, played, started = [], 0, time.monotonic()
+        kind = "cases" if wanted.case else "seeds"
+        names: Iterator[int | str] = cases(wanted, [*CASES]) if wanted.case else seeds(wanted)
         with guards.without(wanted.without):
-            for seed in seeds(wanted):
+            for name in names:
                 if wanted.seconds and time.monotonic() - started > wanted.seconds:
                     break
-                verdict = play(stage, seed, verbose=wanted.verbose)
+                verdict = play(stage, name, verbose=wanted.verbose)
                 played += 1
                 if wanted.story:
                     with wanted.story.open("a") as file:
-                        file.write(json.dumps([seed, verdict.complaints, verdict.story]) + "\n")
+                        file.write(json.dumps([name, verdict.complaints, verdict.story]) + "\n")
                 if verdict.complaints:
-                    failed.append(seed)
-                    report(seed, verdict.story, verdict.complaints, wanted)
+                    failed.append(name)
+                    report(kind, name, verdict.story, verdict.complaints, wanted)
                     if wanted.without:
                         break  # one is proof enough
-        print(f"{played} seeds in {time.monotonic() - started:.0f} s, {len(failed)} failed {failed or ''}", flush=True)
+        print(f"{played} {kind} in {time.monotonic() - started:.0f} s, {len(failed)} failed {failed or ''}", flush=True)
         return 1 if failed else 0
+
+
+def cases(wanted: argparse.Namespace, known: Sequence[str]) -> Iterator[str]:
+    yield from known if wanted.case == "all" else [wanted.case]
 
 
 def seeds(wanted: argparse.Namespace) -> Iterator[int]:
@@ -95,9 +103,13 @@ def seeds(wanted: argparse.Namespace) -> Iterator[int]:
     yield from range(wanted.first, wanted.first + wanted.seeds, wanted.stride)
 
 
-def report(seed: int, story: Sequence[str], complaints: Sequence[str], wanted: argparse.Namespace) -> None:
-    again = f"python -m tests.simulation --seed {seed} -v" + (f" --without {wanted.without}" if wanted.without else "")
-    lines = [f"\nSeed {seed} failed. The last steps:", *story[-LAST_STEPS:], *complaints, f"Again: {again}"]
+def report(
+    kind: str, name: int | str, story: Sequence[str], complaints: Sequence[str], wanted: argparse.Namespace
+) -> None:
+    singular = kind.removesuffix("s")
+    without = f" --without {wanted.without}" if wanted.without else ""
+    again = f"Again: python -m tests.simulation --{singular} {name} -v{without}"
+    lines = [f"\n{singular.capitalize()} {name} failed. The last steps:", *story[-LAST_STEPS:], *complaints, again]
     print("\n".join(lines), flush=True)
 
 

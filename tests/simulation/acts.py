@@ -121,7 +121,7 @@ def start(world: World) -> None:
     def begin() -> None:
         payment = payments.start_attempt(order_id=order.pk, ask=ask, at=now())
         if world.chance(80):
-            _arrive(world, payment)
+            arrive_at(world, payment)
 
     carefully(world, f"the customer of order {order.pk} chooses {gateway.code} {method}", begin)
 
@@ -129,7 +129,7 @@ def start(world: World) -> None:
 def arrive(world: World) -> None:
     payment = _recent(world)
     if payment is not None:
-        _arrive(world, payment)
+        arrive_at(world, payment)
         world.tell(f"attempt {payment.pk} is scanned")
 
 
@@ -344,7 +344,7 @@ def _recent(world: World, **wanted: object) -> Payment | None:
     return world.dice.choice(list(rows)) if rows else None
 
 
-def _arrive(world: World, payment: Payment) -> None:
+def arrive_at(world: World, payment: Payment) -> None:
     """The customer's phone or browser comes to the gateway."""
     kind, data = payment.next_action.get("kind"), dict(payment.next_action.get("data", {}))
     if kind == "redirect":

@@ -72,17 +72,18 @@ def orders_hold_their_money(world: World) -> Iterator[str]:
 def refunds_are_one_to_one(world: World) -> Iterator[str]:
     """Each refund at a gateway is one of ours, or was made at its console; each of ours that is done is there."""
     theirs = {
-        it["out_request_no"]: it["amount_fen"]
+        (trade["trade_no"], it["out_request_no"]): it["amount_fen"]
         for trade in _their_trades(world)
         for it in trade["refunds"]
         if it["state"] in GONE
     }
     done = Refund.objects.filter(status=Refund.Status.SUCCEEDED).order_by("pk")
-    ours = {it.gateway_refund_no if it.request_key.startswith("gw:") else it.refund_no: it.amount_fen for it in done}
-    for number in sorted({*theirs, *ours}):
-        if theirs.get(number) != ours.get(number):
+    ours = {(_trade_of(it.refund_no), _number_of(it)): it.amount_fen for it in done}
+    for trade_no, number in sorted({*theirs, *ours}):
+        told, booked = theirs.get((trade_no, number)), ours.get((trade_no, number))
+        if told != booked:
             who = "at the console" if number.startswith(CONSOLE) else "by us"
-            yield f"a refund {who}: {theirs.get(number)} at the gateway, {ours.get(number)} here"
+            yield f"a refund {who}: {told} at the gateway, {booked} here"
     for key in Refund.objects.exclude(request_key__startswith="gw:").values_list("refund_no", flat=True):
         if not key.startswith("R"):
             yield f"refund number {key}"
@@ -137,6 +138,10 @@ def _trade_of(refund_no: str) -> str:
     found = Refund.objects.select_related("payment", "unapplied").get(refund_no=refund_no)
     source = found.unapplied or found.payment
     return source.gateway_trade_no if source is not None else ""
+
+
+def _number_of(refund: Refund) -> str:
+    return refund.gateway_refund_no if refund.request_key.startswith("gw:") else refund.refund_no
 
 
 def _name(trade: dict[str, Any] | None) -> str:

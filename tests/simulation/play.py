@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from sandbox.gateways import KNOWN
 
 from .acts import act_at_gateway, new_order, step
 from .calm import next_moment, unfinished
+from .cases import CASES
 from .oracle import CONSOLE, judge
 from .stage import SANDBOX_URL, Stage
 from .world import World
@@ -25,28 +27,37 @@ __all__ = ["Verdict", "play"]
 
 @dataclass(frozen=True)
 class Verdict:
-    seed: int
+    name: int | str
     complaints: tuple[str, ...]
     story: tuple[str, ...]
 
 
-def play(stage: Stage, seed: int, *, verbose: bool = False) -> Verdict:
+def play(stage: Stage, name: int | str, *, verbose: bool = False) -> Verdict:
     """
-    Let a seed happen, and judge what came of it.
+    Let a seed happen, or a case, and judge what came of it.
 
     An exception that nobody expected is a complaint, too.
     """
-    world = World(stage, seed, verbose=verbose)
+    if isinstance(name, str):
+        return _judged(World(stage, 1, verbose=verbose), name, CASES[name])
+    return _judged(World(stage, name, verbose=verbose), name, _any_steps)
+
+
+def _judged(world: World, name: int | str, story: Callable[[World], None]) -> Verdict:
     with world.open():
         try:
-            new_order(world)
-            for _step in range(world.dice.randint(*STEPS)):
-                step(world)
+            story(world)
             calm_down(world)
             complaints = judge(world)
         except Exception as error:  # noqa: BLE001 - what it was, is told
             complaints = [f"{type(error).__name__}: {error}", *_where(error)]
-    return Verdict(seed, tuple(complaints), tuple(world.story))
+    return Verdict(name, tuple(complaints), tuple(world.story))
+
+
+def _any_steps(world: World) -> None:
+    new_order(world)
+    for _step in range(world.dice.randint(*STEPS)):
+        step(world)
 
 
 def calm_down(world: World) -> None:

@@ -24,6 +24,7 @@ from orders import services as orders
 from payments import services as payments
 from payments.gateways import transport
 from payments.gateways.transport import HttpTransport, TransportError, guard_no_transaction
+from sandbox import notices
 from sandbox.alipay import gateway as alipay_gateway
 from sandbox.app import Sandbox
 from sandbox.box import Options
@@ -85,9 +86,11 @@ class World:
             doors.enter_context(mock.patch.object(numbers, "secrets", SimpleNamespace(randbelow=self.dice.randrange)))
             doors.enter_context(mock.patch.object(failpoints, "die", self._die))
             doors.enter_context(mock.patch.object(queue, "send", self._ring))
+            doors.enter_context(mock.patch.object(queue, "BURST_SECONDS", 0))  # of a clock that is not this world's
             doors.enter_context(override_settings(BELL="celery"))
             for face in FACES:
-                doors.enter_context(mock.patch.multiple(face, nap=self._nap, PATIENCE=0.0))
+                doors.enter_context(mock.patch.object(face, "nap", self._nap))
+            doors.enter_context(mock.patch.object(notices, "PATIENCE", 0.0))
             yield self
 
     def tell(self, text: str) -> None:
@@ -192,7 +195,7 @@ class World:
                 task = current_app.tasks[task_name]
                 self.survive(f"the worker of {task_name}", lambda task=task, told=kwargs: task.run(**told))  # type: ignore[misc]
 
-    def _ring(self, task_name: str, kwargs: dict[str, object]) -> None:
+    def _ring(self, task_name: str, kwargs: dict[str, object], *, delay: float) -> None:
         if not self.redis_is_up:
             queue.ring_again()
             raise ConnectionError("simulated: there is no Redis")

@@ -21,7 +21,7 @@ from kernel.cells import Tone, badge
 from kernel.clock import now
 from kernel.errors import DomainError
 from kernel.models import Rule, RuleAction, RuleCondition, RuleRun
-from kernel.rules import action_of, actions, back_test, event_of, events, parse, switch
+from kernel.rules import action_of, actions, back_test, event_of, events, switch, to_codes, to_words
 
 from ..actions import Deed, ObjectAction
 from ..base import BackofficeAdmin, BackofficeInline, ReadOnlyAdmin
@@ -97,19 +97,33 @@ class BackTest(ObjectAction[Rule]):
 class ConditionForm(BackofficeModelForm[RuleCondition]):
     """What can be asked, and what it can be compared with, follow from the rule's event."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        kind = event_of(self.instance.rule.event) if self.instance.pk else None
+        field = kind.field_of(self.instance.field) if kind else None
+        if field is not None:
+            self.initial["value"] = to_words(field=field, stored=self.instance.value)
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         kind = event_of(self.instance.rule.event)
         field = kind.field_of(given.get("field", "")) if kind else None
         if field is not None and "op" in given and "value" in given:
             try:
-                parse(field=field, op=given["op"], given=given["value"])
+                given["value"] = to_codes(field=field, op=given["op"], given=given["value"])
             except DomainError as refused:
                 raise ValidationError({"value": str(refused)}) from refused
         return given
 
 
 class ActionForm(BackofficeModelForm[RuleAction]):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        action = action_of(self.instance.action)
+        if action is not None:
+            names = {code: str(label) for code, label in action.choices()}
+            self.initial["value"] = names.get(self.instance.value, self.instance.value)
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         action = action_of(given.get("action", ""))
@@ -136,6 +150,12 @@ class ConditionInline(BackofficeInline):
         kind = event_of(obj.event) if obj else None
         offered = [("", "---"), *((it.code, it.label) for it in (kind.fields if kind else ()))]
         formset.form.base_fields["field"] = forms.ChoiceField(label=_("fact"), choices=offered)
+        formset.form.base_fields["value"].widget.attrs["placeholder"] = _("such as 199.00, 09:30, or a name")
+        formset.form.base_fields["value"].help_text = "; ".join(
+            f"{it.label}: {', '.join(str(label) for _code, label in it.choices())}"
+            for it in (kind.fields if kind else ())
+            if it.choices()
+        )
         return formset
 
 

@@ -133,15 +133,15 @@ class AlipayAccount:
     def __init__(self, config: AccountConfig) -> None:
         self._config = config
 
-    @property
+    @cached_property
     def address(self) -> str:
         return gateway_address(config=self._config, live=LIVE_ADDRESS, sandbox=SANDBOX_ADDRESS)
 
-    @property
+    @cached_property
     def app_id(self) -> str:
         return self._number(APP_ID, APP_ID_FORM)
 
-    @property
+    @cached_property
     def seller_id(self) -> str:
         return self._number(SELLER_ID, SELLER_ID_FORM)
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from secrets import token_hex
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from ..account import ADDRESS_LABEL, AccountField, ConfigError, Environment, Words
 from ..checks import CheckResult, CheckStatus, check_notify_url, refused
+from ..dates import http_date
 from ..keys import fingerprint
 from .account import ALIPAY_PUBLIC_KEY, APP_ID, PRIVATE_KEY, SELLER_ID, AlipayAccount
 from .answer import BAD_SIGNATURE, UNKNOWN_KEY, Answer
@@ -159,13 +159,10 @@ def check_clock(*, heard: tuple[str, datetime] | None) -> list[CheckResult]:
 
     :param heard: the Date header, and when it came by our own clock
     """
-    try:
-        date, at = heard or ("", None)
-        seconds = abs((at - parsedate_to_datetime(date)).total_seconds()) if at else None
-    except (TypeError, ValueError):
+    told = http_date(heard[0]) if heard else None
+    if heard is None or told is None:
         return []
-    if seconds is None:
-        return []
+    seconds = abs((heard[1] - told).total_seconds())
     status = CheckStatus.OK
     if seconds > CLOCK_WARNING_SECONDS:
         status = CheckStatus.ERROR if seconds > CLOCK_ERROR_SECONDS else CheckStatus.WARNING

@@ -5,11 +5,12 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from time import monotonic
-from urllib.parse import urlencode
 
 from kernel.clock import local
 
 from ..base import Meter, no_meter
+from ..dates import http_date
+from ..fields import form_of
 from ..transport import HttpTransport, Transport, TransportError
 from .account import APP_CERT, PRIVATE_KEY, AlipayAccount
 from .answer import Answer, read_answer
@@ -69,7 +70,7 @@ class AlipayClient:
         started = monotonic()
         answer = self._exchange(method=method, params=params, keys=keys)
         if answer.trusted and answer.server_date:
-            self.heard = answer.server_date, self._clock()
+            self._note_time(answer.server_date)
         logger.info(
             "payments.alipay.call method=%s status=%s code=%s ms=%d",
             *(method, answer.status, answer.code, (monotonic() - started) * 1000),
@@ -84,7 +85,7 @@ class AlipayClient:
         :raises ConfigError: if the account is set up wrongly
         """
         params = self._signed(method=method, content=content, notify_url=notify_url, return_url=return_url)
-        return f"{self._account.address}?{urlencode(params)}"
+        return f"{self._account.address}?{form_of(params)}"
 
     def _signed(self, *, method: str, content: Mapping[str, object], **addresses: str) -> dict[str, str]:
         params = {
@@ -103,6 +104,12 @@ class AlipayClient:
         self._count_signature()
         return {**params, "sign": signature}
 
+    def _note_time(self, date: str) -> None:
+        self.heard = date, self._clock()
+        told = http_date(date)
+        if told is not None:
+            self._meter.hear(told=told, at=self._clock())
+
     def _count_signature(self) -> None:
         self._meter(kind=PRIVATE_KEY.code, value=self._account.private_key_text, act="sign")
         if self._account.uses_certificates:  # Alipay checks it by the certificate that the request names
@@ -111,12 +118,12 @@ class AlipayClient:
     def _exchange(self, *, method: str, params: dict[str, str], keys: Keyring) -> Answer:
         """Common parameters in the address, the order itself in the body: addresses end up in logs of proxies."""
         address = self._account.address
-        body = urlencode({"biz_content": params.pop("biz_content")}).encode()
+        body = form_of({"biz_content": params.pop("biz_content")}).encode()
         transport = self._transport or HttpTransport(address=address)
         try:
             response = transport.send(
                 method="POST",
-                url=f"{address}?{urlencode(params)}",
+                url=f"{address}?{form_of(params)}",
                 headers={"content-type": FORM},
                 content=body,
             )

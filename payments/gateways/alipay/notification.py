@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
@@ -33,7 +34,7 @@ def read_notification(*, request: InboundRequest, keys: Keyring) -> GatewayEvent
     params = split_form(request.body)
     authenticate(params, keys=keys)
     try:
-        return _translate(decode(params), raw=request.body)
+        return replace(_translate(decode(params), raw=request.body), key_serial=_serial(params))
     except (*MISREAD, LookupError) as error:
         raise Unreadable(repr(error)) from error
 

@@ -47,7 +47,7 @@ class UnionpayAccount:
     def is_live(self) -> bool:
         return self._config.environment is Environment.LIVE
 
-    @property
+    @cached_property
     def address(self) -> str:
         """Where requests go; what follows is the name of a family, such as queryTrans.do."""
         given = gateway_address(config=self._config, live=LIVE_ADDRESS, sandbox=TEST_ADDRESS).rstrip("/") + "/"
@@ -62,7 +62,7 @@ class UnionpayAccount:
         parts = urlsplit(self.address)
         return urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix(API_PATH) + FILE_PATH, "", ""))
 
-    @property
+    @cached_property
     def mer_id(self) -> str:
         given = required(self._config.settings, fields.MER_ID)
         if fields.MER_ID_FORM.fullmatch(given) is None:
@@ -70,7 +70,7 @@ class UnionpayAccount:
             raise WrongNumber(field=fields.MER_ID.code, label=label, given=given, help=help_text)
         return given
 
-    @property
+    @cached_property
     def mode(self) -> str:
         return self._chosen(fields.MODE_FIELD)
 
@@ -85,11 +85,11 @@ class UnionpayAccount:
         """
         return self._signer_of_pfx() if self.mode == fields.PFX_MODE else self._signer_of_pem()
 
-    @property
+    @cached_property
     def roots(self) -> tuple[Authority, ...]:
         return self._authorities(fields.ROOT_CERT)
 
-    @property
+    @cached_property
     def middles(self) -> tuple[Authority, ...]:
         return self._authorities(fields.MIDDLE_CERT)
 
@@ -118,7 +118,7 @@ class UnionpayAccount:
         kept_in = ((fields.PRIVATE_KEY.code, pasted), (fields.SIGNING_CERT.code, text))
         return Signer(key=key, certificate=certificate, kept_in=kept_in)
 
-    @property
+    @cached_property
     def signing_certificate(self) -> x509.Certificate:
         """Our own, whichever way it is kept; those after it only vouch for it."""
         if self.mode == fields.PFX_MODE:

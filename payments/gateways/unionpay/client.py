@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from time import monotonic
-from urllib.parse import urlencode
 
 from kernel.clock import local
 
 from ..base import Meter
+from ..dates import http_date
+from ..fields import form_of
 from ..transport import MAX_ANSWER_BYTES, HttpTransport, Transport, TransportError
 from .account import UnionpayAccount
 from .answer import Answer, read_answer
@@ -107,11 +108,15 @@ class UnionpayClient:
                 method="POST",
                 url=url,
                 headers={"content-type": FORM},
-                content=urlencode(params).encode(),
+                content=form_of(params).encode(),
             )
         except TransportError as error:
             return Answer(fault=error.code, message=str(error))
         date = response.headers.get("date", "")
         if response.status != HTTP_OK:
             return Answer(fault=f"http.{response.status}", raw=response.body, server_date=date)
-        return read_answer(body=response.body, judge=self._judge, at=self._clock(), server_date=date)
+        answer = read_answer(body=response.body, judge=self._judge, at=self._clock(), server_date=date)
+        told = http_date(date)
+        if answer.trusted and told is not None:
+            self._meter.hear(told=told, at=self._clock())
+        return answer

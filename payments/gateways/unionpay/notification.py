@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
 from ..base import ForgedNotification, InboundRequest, Unreadable
@@ -29,11 +30,11 @@ def read_notification(*, request: InboundRequest, judge: Judge) -> GatewayEvent:
     """
     params = split_form(request.body)
     try:
-        judge.believe(params, at=request.received_at)
+        serial = judge.believe(params, at=request.received_at)
     except Untrusted as error:
         raise ForgedNotification(f"the {error.fault} is not UnionPay's") from error
     try:
-        return _translate(decode(params), raw=request.body)
+        return replace(_translate(decode(params), raw=request.body), key_serial=serial)
     except (*MISREAD, LookupError) as error:
         raise Unreadable(repr(error)) from error
 

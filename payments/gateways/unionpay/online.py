@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from secrets import token_hex
 
 from django.utils.translation import gettext as _
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from ..account import ConfigError
 from ..checks import CheckResult, CheckStatus, refused
+from ..dates import http_date
 from .answer import UNTRUSTED, Answer
 from .client import QUERY, UnionpayClient
 from .codes import NOT_FOUND
@@ -72,10 +72,10 @@ def _remedy(answer: Answer) -> str:
 
 def _check_clock(answer: Answer, *, at: datetime) -> list[CheckResult]:
     """Against the Date header; there is no row where UnionPay sent none."""
-    try:
-        seconds = abs((at - parsedate_to_datetime(answer.server_date)).total_seconds())
-    except (TypeError, ValueError):
+    told = http_date(answer.server_date)
+    if told is None:
         return []
+    seconds = abs((at - told).total_seconds())
     status = CheckStatus.OK
     if seconds > CLOCK_WARNING_SECONDS:
         status = CheckStatus.ERROR if seconds > CLOCK_ERROR_SECONDS else CheckStatus.WARNING

@@ -80,10 +80,11 @@ class Judge:
         self._chains: OrderedDict[bytes, Chain] = OrderedDict()
         self._lock = Lock()
 
-    def believe(self, params: dict[bytes, bytes], *, at: datetime) -> None:
+    def believe(self, params: dict[bytes, bytes], *, at: datetime) -> str:
         """
         Make sure that UnionPay signed these parameters.
 
+        :return: the serial of UnionPay's certificate, in decimal, as its consoles show it
         :raises Untrusted: if it did not
         :raises ConfigError: if our certificates cannot be read
         """
@@ -94,6 +95,7 @@ class Judge:
             raise Untrusted("signature")
         for authority in (chain.middle, chain.root):
             self._meter(kind=authority.kind, value=authority.text, act="verify")
+        return str(chain.leaf.serial_number)
 
     def _chain(self, text: bytes, *, at: datetime) -> Chain:
         with self._lock:

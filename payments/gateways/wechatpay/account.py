@@ -3,12 +3,13 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from ..account import AccountConfig, AccountField, Environment, gateway_address, required
+from ..account import AccountConfig, AccountField, Environment, MissingSetting, gateway_address, required
 from ..certificates import belongs_to, load_certificates
 from ..keys import is_pair, load_private, load_public
 from . import fields
@@ -26,10 +27,15 @@ class WechatpayAccount:
     def __init__(self, config: AccountConfig) -> None:
         self._config = config
 
-    @property
+    @cached_property
     def address(self) -> str:
         """WeChat Pay has no test environment: a sandbox account names its sandbox."""
         return gateway_address(config=self._config, live=LIVE_ADDRESS, sandbox="").rstrip("/")
+
+    @cached_property
+    def root(self) -> str:
+        """What of the address comes before every path, and is signed with it: nothing, but in a sandbox."""
+        return httpx.URL(self.address).raw_path.decode("ascii").rstrip("/")
 
     @property
     def login_address(self) -> str:
@@ -40,18 +46,18 @@ class WechatpayAccount:
     def names_address(self) -> str:
         return NAMES_ADDRESS if self._is_live else self.address
 
-    @property
+    @cached_property
     def mode(self) -> str:
         given = self._config.settings.get(fields.MODE_FIELD.code, "").strip() or fields.PUBLIC_KEY_MODE
         if given not in (code for code, _label in fields.MODE_FIELD.choices):
             raise _wrong_form(fields.MODE_FIELD, given)
         return given
 
-    @property
+    @cached_property
     def mchid(self) -> str:
         return self._formed(fields.MCHID, fields.MCHID_FORM)
 
-    @property
+    @cached_property
     def appid(self) -> str:
         return self._formed(fields.APPID, fields.APPID_FORM)
 
@@ -68,6 +74,13 @@ class WechatpayAccount:
         """Of each file the first certificate: what follows it vouches for it."""
         texts = self._config.all_of(fields.MERCHANT_CERTIFICATE.code)
         return tuple(load_certificates(text, field=fields.MERCHANT_CERTIFICATE)[0] for text in texts)
+
+    @cached_property
+    def certificate_text(self) -> str:
+        """The merchant certificate that belongs to the private key; empty if it is not here."""
+        texts = self._config.all_of(fields.MERCHANT_CERTIFICATE.code)
+        found = zip(texts, self.merchant_certificates, strict=True)
+        return next((text for text, it in found if belongs_to(certificate=it, key=self.private_key)), "")
 
     @cached_property
     def serial_no(self) -> str:
@@ -95,7 +108,7 @@ class WechatpayAccount:
     def has_typed_serial_no(self) -> bool:
         return bool(self._config.settings.get(fields.SERIAL_NO.code, "").strip())
 
-    @property
+    @cached_property
     def public_key_id(self) -> str:
         return self._formed(fields.PUBLIC_KEY_ID, fields.PUBLIC_KEY_ID_FORM)
 
@@ -138,6 +151,20 @@ class WechatpayAccount:
         :raises ConfigError: if one cannot be read, or the public key is missing
         """
         return PlatformKeys([*self.platform_public_keys, *self.platform_certificates])
+
+    @property
+    def sealing_key(self) -> PlatformKey:
+        """
+        The newest key of WeChat Pay's, to encrypt for it.
+
+        :raises ConfigError: if there is none, or it cannot be read
+        """
+        by_key = self.mode == fields.PUBLIC_KEY_MODE
+        found = self.platform_public_keys if by_key else self.platform_certificates
+        if not found:
+            field = fields.PLATFORM_CERTIFICATE
+            raise MissingSetting(field=field.code, label=field.label)
+        return found[0]
 
     @property
     def platform_public_keys(self) -> list[PlatformKey]:

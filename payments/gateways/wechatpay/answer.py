@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..base import ForgedNotification, UnknownKey
+from ..base import ForgedNotification, StaleNotification, UnknownKey
+from ..dates import http_date
 from ..transport import Response
 from .platform import PlatformKey, PlatformKeys
-from .signature import EPOCH_SECONDS, SIGNATURE, Stale, authenticate, folded
+from .signature import EPOCH_SECONDS, SIGNATURE, authenticate, folded
 
 BAD_SIGNATURE = "answer.bad_signature"
 UNKNOWN_KEY = "answer.unknown_key"
@@ -86,7 +86,7 @@ def read_answer(response: Response, *, keys: PlatformKeys, at: datetime) -> Answ
     except UnknownKey as error:
         return replace(answer, fault=UNKNOWN_KEY, message=error.serial[:80])
     except ForgedNotification as error:
-        return replace(answer, fault=STALE if isinstance(error, Stale) else BAD_SIGNATURE)
+        return replace(answer, fault=STALE if isinstance(error, StaleNotification) else BAD_SIGNATURE)
     if response.body and _content(response.body) is None:
         return replace(answer, fault=MALFORMED)
     return replace(answer, trusted=True, signer=signer)
@@ -104,8 +104,4 @@ def _server_time(headers: Mapping[str, str]) -> datetime | None:
     signed_at = headers.get("wechatpay-timestamp", "")
     if EPOCH_SECONDS.fullmatch(signed_at):
         return datetime.fromtimestamp(int(signed_at), tz=UTC)
-    try:
-        told = parsedate_to_datetime(headers.get("date", ""))
-    except (TypeError, ValueError):
-        return None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return http_date(headers.get("date", ""))

@@ -39,11 +39,12 @@ class WechatpayClient:
         """
         return self._call("GET", path, content=None, api=api)
 
-    def post(self, path: str, *, content: Mapping[str, object], api: str) -> Answer:
+    def post(self, path: str, *, content: Mapping[str, object], api: str, serial: str = "") -> Answer:
         """
+        :param serial: of WeChat Pay's key that parts of the content are encrypted for
         :raises ConfigError: if the account is set up wrongly, by our own look at it or by WeChat Pay's
         """
-        return self._call("POST", path, content=content, api=api)
+        return self._call("POST", path, content=content, api=api, serial=serial)
 
     def ask(self, path: str) -> Response:
         """
@@ -52,7 +53,7 @@ class WechatpayClient:
         :raises ConfigError: if the account is set up wrongly
         :raises TransportError: if none came
         """
-        return self._send("GET", httpx.URL(self._account.address + path), b"", transport=self._door())
+        return self._send("GET", self._located(path), b"", transport=self._door())
 
     def fetch(self, url: str, *, limit: int) -> Response:
         """
@@ -69,7 +70,7 @@ class WechatpayClient:
             address = httpx.URL(url)
         except httpx.InvalidURL as error:
             raise ValueError("not a web address") from error
-        return self._send("GET", address, b"", transport=door)
+        return self._send("GET", (str(address), address.raw_path.decode("ascii")), b"", transport=door)
 
     def signed(self, *lines: str) -> str:
         """
@@ -79,13 +80,17 @@ class WechatpayClient:
         """
         signature = sign(signed=joined(*lines), key=self._account.private_key)
         self._meter(kind=fields.PRIVATE_KEY.code, value=self._account.private_key_text, act="sign")
+        if self._account.certificate_text:
+            self._meter(kind=fields.MERCHANT_CERTIFICATE.code, value=self._account.certificate_text, act="sign")
         return signature
 
-    def _call(self, method: str, path: str, *, content: Mapping[str, object] | None, api: str) -> Answer:
-        keys, url = self._account.platform_keys, httpx.URL(self._account.address + path)
+    def _call(
+        self, method: str, path: str, *, content: Mapping[str, object] | None, api: str, serial: str = ""
+    ) -> Answer:
+        keys = self._account.platform_keys
         body = b"" if content is None else json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         started = monotonic()
-        answer = self._exchange(method, url, body, keys=keys)
+        answer = self._exchange(method, path, body, keys=keys, serial=serial)
         logger.info(
             "payments.wechatpay.call api=%s status=%d code=%s request_id=%s ms=%d",
             *(api, answer.status, answer.code, answer.request_id, (monotonic() - started) * 1000),
@@ -93,26 +98,35 @@ class WechatpayClient:
         refuse_wrong_account(answer, at=self._clock())
         return answer
 
-    def _exchange(self, method: str, url: httpx.URL, body: bytes, *, keys: PlatformKeys) -> Answer:
+    def _exchange(self, method: str, path: str, body: bytes, *, keys: PlatformKeys, serial: str) -> Answer:
         try:
-            response = self._send(method, url, body, transport=self._door())
+            response = self._send(method, self._located(path), body, transport=self._door(), serial=serial)
         except TransportError as error:
             return Answer(fault=error.code, message=str(error))
         answer = read_answer(response, keys=keys, at=self._clock())
         if answer.signer is not None:
             self._meter(kind=answer.signer.kind, value=answer.signer.text, act="verify")
+            if answer.server_time is not None:
+                self._meter.hear(told=answer.server_time, at=self._clock())
         return answer
 
-    def _send(self, method: str, url: httpx.URL, body: bytes, *, transport: Transport) -> Response:
-        """The address is made first, and path and query are signed exactly as they go over the wire."""
+    def _located(self, path: str) -> tuple[str, str]:
+        """The address of a path, and what of it is signed. Whatever is quoted already goes over the wire as it is."""
+        return self._account.address + path, self._account.root + path
+
+    def _send(
+        self, method: str, place: tuple[str, str], body: bytes, *, transport: Transport, serial: str = ""
+    ) -> Response:
+        """:param place: the address, and its path and query exactly as they go over the wire"""
+        url, target = place
         headers = {
-            "authorization": self._authorization(method, url.raw_path.decode("ascii"), body.decode()),
+            "authorization": self._authorization(method, target, body.decode()),
             "accept": "application/json",
             "user-agent": AGENT,
             **({"content-type": "application/json"} if body else {}),
-            **self._wish(),
+            **self._wish(serial),
         }
-        return transport.send(method=method, url=str(url), headers=headers, content=body)
+        return transport.send(method=method, url=url, headers=headers, content=body)
 
     def _door(self) -> Transport:
         return self._transport or HttpTransport(address=self._account.address)
@@ -128,8 +142,8 @@ class WechatpayClient:
         }
         return f"{SCHEME} " + ",".join(f'{name}="{value}"' for name, value in parts.items())
 
-    def _wish(self) -> dict[str, str]:
+    def _wish(self, serial: str) -> dict[str, str]:
         """Asks for answers signed by the public key: whoever has certificates as well gets those otherwise."""
-        if self._account.mode != fields.PUBLIC_KEY_MODE:
-            return {}
-        return {"wechatpay-serial": self._account.public_key_id}
+        if self._account.mode == fields.PUBLIC_KEY_MODE:
+            serial = self._account.public_key_id
+        return {"wechatpay-serial": serial} if serial else {}

@@ -45,7 +45,7 @@ class NotificationReader:
         )
         self.meter(kind=signer.kind, value=signer.text, act="verify")
         try:
-            return replace(self._open(request.body), raw=request.body)
+            return replace(self._open(request.body), raw=request.body, key_serial=signer.serial)
         except OtherApiv3Key as error:
             raise Unreadable("sealed with another APIv3 key: set it again, here and on pay.weixin.qq.com") from error
         except MISREAD as error:

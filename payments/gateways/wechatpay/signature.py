@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ..base import ForgedNotification, UnknownKey
+from ..base import ForgedNotification, StaleNotification, UnknownKey
 from .platform import PlatformKey, PlatformKeys
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
@@ -20,10 +20,6 @@ CLOCK_WINDOW_SECONDS = 300  # WeChat Pay: refuse what was signed five minutes ag
 EPOCH_SECONDS = re.compile(r"[0-9]{10}")  # bounded: an endless number overflows the clock arithmetic
 PROBE = "WECHATPAY/SIGNTEST/"
 SIGNATURE, SERIAL = "wechatpay-signature", "wechatpay-serial"
-
-
-class Stale(ForgedNotification):
-    """Signed too long ago, or in the future: a replay, or one of two clocks is wrong."""
 
 
 def joined(*lines: str) -> bytes:
@@ -76,7 +72,7 @@ def _verify(*, headers: Mapping[str, str], body: bytes, keys: PlatformKeys, at: 
     if EPOCH_SECONDS.fullmatch(signed_at) is None:
         raise ValueError("not a time")
     if abs(at.timestamp() - int(signed_at)) >= CLOCK_WINDOW_SECONDS:
-        raise Stale("outside the clock window")
+        raise StaleNotification("outside the clock window")
     signed = f"{signed_at}\n{nonce}\n".encode() + body + b"\n"
     return _signer(signed, signature=signature, keys=keys, serial=serial)
 

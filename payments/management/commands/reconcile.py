@@ -50,8 +50,9 @@ class Command(OpsCommand):
         if not chosen:
             self.summary(_("No statement of %(day)s is here. Run statement_fetch first."), day=str(day))
             return PROBLEMS_FOUND
-        rows = Discrepancy.objects.filter(statement__in=chosen, resolved_at=None).select_related("statement__account")
-        for row in rows.order_by("pk"):
+        found = Discrepancy.objects.filter(statement__in=chosen, resolved_at=None)
+        rows = found.exclude(kind=Discrepancy.Kind.CUTOFF)  # these wait for the day beside
+        for row in rows.select_related("statement__account").order_by("pk"):
             self.report(
                 row.payment_no or row.gateway_trade_no,
                 row.kind,

@@ -12,7 +12,7 @@ from backoffice.console import health
 from kernel.heartbeats import SCHEDULER
 from kernel.models import Heartbeat
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

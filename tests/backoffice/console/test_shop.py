@@ -54,3 +54,14 @@ def test_numbers_can_be_copied_in_the_list_and_on_the_page() -> None:
     shown = [text(desk.get(url)) for url in ("/admin/orders/order/", f"/admin/orders/order/{order.pk}/change/")]
 
     assert [f'data-copy="{order.order_no}"' in page for page in shown] == [True, True]
+
+
+def test_refunds_a_day_are_set_by_role(settings_of_shop: ShopSettings) -> None:
+    desk = Desk("owner")
+    url = f"/admin/kernel/shopsettings/{settings_of_shop.pk}/change/"
+    form = desk.get(url).context["adminform"].form
+    given = {name: "" if form[name].value() is None else form[name].value() for name in form.fields if name != "logo"}
+
+    desk.post(url, {**given, "daily_support": "7", "daily_manager": ""})
+
+    assert shop().refunds_a_day == {"support": 7}

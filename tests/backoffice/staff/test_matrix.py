@@ -17,7 +17,7 @@ from backoffice.staff.roles import ensure_roles
 from kernel.models import User
 from tests.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 RIGHTS = ("changelist", "add", "change", "delete", "history")
 ARGUMENTS = {"app_label": "orders", "content_type_id": 0, "way": "next"}

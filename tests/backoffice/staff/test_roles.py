@@ -44,7 +44,7 @@ class TestEnsuringRoles:
         assert not Group.objects.get(name=Role.AUDITOR).permissions.filter(codename="change_user").exists()
 
     def test_names_a_permission_that_does_not_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        wrong = Matrix({"orders.fly": frozenset()}, {}, {}, {}, {})
+        wrong = Matrix({"orders.fly": frozenset()}, {}, {}, {}, {}, {})
         monkeypatch.setattr("backoffice.staff.roles.matrix", lambda: wrong)
 
         with pytest.raises(NoSuchPermission, match=r"orders\.fly"):

@@ -33,6 +33,7 @@ from tests.gateways.alipay.desk import (
     vector,
 )
 from tests.gateways.alipay.papers import Papers, brought, reply
+from tests.gateways.metering import Meter
 
 NEXT = generate_private_key(65_537, 2_048)
 NUMBERS: dict[str, str] = json.loads(vector("cert_sn_checked.json"))
@@ -119,7 +120,9 @@ class TestNotifications:
     def test_that_name_a_certificate_are_verified_by_it(self, desk: Desk, papers: Papers) -> None:
         body = form(news(alipay_cert_sn=papers.alipay.sn))
 
-        assert papers.gateway(desk).parse_notification(request=inbound(body)).amount_fen == 9_900
+        event = papers.gateway(desk).parse_notification(request=inbound(body))
+
+        assert (event.amount_fen, event.key_serial) == (9_900, papers.alipay.sn)
 
     def test_may_name_it_without_signing_it(self, desk: Desk, papers: Papers) -> None:
         body = form(news()) + f"&alipay_cert_sn={papers.alipay.sn}".encode()
@@ -140,14 +143,14 @@ class TestNotifications:
 
 class TestSeveralPublicKeys:
     def test_verify_at_the_same_time_and_are_counted_each(self, desk: Desk) -> None:
-        counted: list[tuple[str, str, str]] = []
+        meter = Meter()
         old, new = vector("fzlee/ali/ali_public_key.pem"), vector("fzlee/web/web_public_key.pem")
         both = replace(config(alipay_public_key=new), others={"alipay_public_key": (old,)})
         gateway = AlipayGateway(
             config=both,
             transport=desk,
             clock=lambda: NOON,
-            meter=lambda *, kind, value, act: counted.append((kind, value, act)),
+            meter=meter,
         )
         desk.succeeds(out_trade_no="X")
 
@@ -156,7 +159,7 @@ class TestSeveralPublicKeys:
         with pytest.raises(ForgedNotification):
             gateway.parse_notification(request=inbound(form(news(), sign_it=False)))
 
-        assert counted == [
+        assert meter.acts == [
             ("private_key", APP_PRIVATE_KEY, "sign"),
             ("alipay_public_key", old, "verify"),
             ("alipay_public_key", old, "verify"),

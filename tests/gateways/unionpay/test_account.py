@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
 
 from payments.gateways.certificates import normalise_pfx
 from payments.gateways.unionpay.fields import SIGNING_PFX
 from tests.gateways.alipay.desk import APP_PRIVATE_KEY
+from tests.gateways.metering import Meter
 from tests.gateways.unionpay.desk import MIDDLE, OUR_KEY, OURS, PFX, SECRET, Desk, issue, payment_ref, pfx
 
 
@@ -29,20 +28,16 @@ class TestSigning:
         assert desk.sent[0].form["certId"] == "69000000000"
 
     def test_is_counted(self, desk: Desk) -> None:
-        counted: list[tuple[str, str]] = []
-
-        def meter(*, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
-            if act == "sign":
-                counted.append((kind, value))
+        meter = Meter()
 
         desk.gateway(meter=meter).query(ref=payment_ref())
-        assert counted == [("signing_pfx", PFX), ("pfx_password", SECRET.decode())]
+        assert meter.of("sign") == [("signing_pfx", PFX), ("pfx_password", SECRET.decode())]
 
-        counted.clear()
+        meter.acts.clear()
         desk.gateway(meter=meter, mode="pem", private_key=APP_PRIVATE_KEY, signing_cert=OURS.pem).query(
             ref=payment_ref()
         )
-        assert counted == [("private_key", APP_PRIVATE_KEY), ("signing_cert", OURS.pem)]
+        assert meter.of("sign") == [("private_key", APP_PRIVATE_KEY), ("signing_cert", OURS.pem)]
 
 
 class TestAddress:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,6 +16,7 @@ from payments.gateways import (
     claim_problems,
 )
 from payments.gateways.unionpay.trust import CACHED_CHAINS, Chain
+from tests.gateways.metering import Meter
 from tests.gateways.unionpay.desk import (
     COMPANY,
     LEAF,
@@ -250,7 +250,8 @@ class TestRotation:
         gateway = desk.gateway()
 
         for leaf in (LEAF, renewed, LEAF):
-            assert gateway.parse_notification(request=inbound(seal(news(), by=leaf))).payment_no == PAYMENT_NO
+            event = gateway.parse_notification(request=inbound(seal(news(), by=leaf)))
+            assert (event.payment_no, event.key_serial == "8") == (PAYMENT_NO, leaf is renewed)
 
     def test_accepts_both_middles_while_both_are_set(self, desk: Desk) -> None:
         key = OURS.key
@@ -264,19 +265,16 @@ class TestRotation:
             desk.gateway().parse_notification(request=inbound(seal(news(), by=new_leaf)))
 
     def test_counts_what_each_certificate_does(self, desk: Desk) -> None:
-        counted: list[tuple[str, str, str]] = []
-
-        def meter(*, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
-            counted.append((kind, value, act))
-
+        meter = Meter()
         gateway = desk.gateway(meter=meter)
-        gateway.parse_notification(request=inbound(seal(news())))
-        assert counted == [("middle_cert", MIDDLE.pem, "verify"), ("root_cert", ROOT.pem, "verify")]
 
-        counted.clear()
+        gateway.parse_notification(request=inbound(seal(news())))
+        assert meter.acts == [("middle_cert", MIDDLE.pem, "verify"), ("root_cert", ROOT.pem, "verify")]
+
+        meter.acts.clear()
         with pytest.raises(ForgedNotification):
             gateway.parse_notification(request=inbound({**seal(news()), "txnAmt": "1"}))
-        assert counted == []
+        assert meter.acts == []
 
     def test_builds_each_chain_once_and_keeps_few(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         gateway = desk.gateway()

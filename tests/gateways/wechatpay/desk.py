@@ -31,6 +31,7 @@ from payments.gateways import (
 )
 from payments.gateways.transport import Response
 from payments.gateways.wechatpay import WechatpayGateway
+from tests.gateways.metering import Meter
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "wechat"
 MCHID, APPID, PUBLIC_KEY_ID = "1900000001", "wx0123456789abcdef", "PUB_KEY_ID_0119000000012026112200000001"
@@ -209,20 +210,6 @@ class Sent:
         match = AUTHORIZATION.fullmatch(self.headers["authorization"])
         assert match is not None
         return dict(re.findall(r"([a-z_]+)=\"([^\"]*)\"", match[1]))
-
-
-@dataclass
-class Meter:
-    """What each key did."""
-
-    acts: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def __call__(self, *, kind: str, value: str, act: Literal["sign", "verify"]) -> None:
-        self.acts.append((kind, value, act))
-
-    @property
-    def kinds(self) -> list[tuple[str, str]]:
-        return [(kind, act) for kind, _value, act in self.acts]
 
 
 Reply = Callable[[Sent], Response]

@@ -29,6 +29,9 @@ FAULTS: dict[Breakdown, dict[str, object]] = {
 }
 
 
+SHOP = "https://shop.example/"
+
+
 class WechatpayRig:
     """
     :param told: what the merchant's console shows
@@ -62,7 +65,7 @@ class WechatpayRig:
 
     def arrive(self, *, payment_no: str, action: NextAction) -> None:
         if action.kind == "redirect":
-            httpx.get(action.data["url"], trust_env=False)
+            assert httpx.get(action.data["url"], trust_env=False, headers={"Referer": SHOP}).status_code == 200
 
     def pay(self, *, payment_no: str) -> None:
         self._sandbox.pay(payment_no)

@@ -28,6 +28,7 @@ from tests.gateways.wechatpay.desk import (
     PAYMENT_NO,
     PLATFORM_CERTIFICATE,
     PLATFORM_SERIAL,
+    PUBLIC_KEY_ID,
     REFUND_NO,
     TRADE_NO,
     Desk,
@@ -66,6 +67,7 @@ class TestAPayment:
             payer_ref=OPENID,
             native_state="SUCCESS",
             raw=body,
+            key_serial=PUBLIC_KEY_ID,
         )
 
     def test_in_another_currency_says_so(self) -> None:
@@ -145,6 +147,7 @@ class TestAuthenticity:
         event = desk.gateway(platform_certificate=PLATFORM_CERTIFICATE).parse_notification(request=request)
 
         assert event.outcome is Outcome.SUCCEEDED
+        assert event.key_serial == PLATFORM_SERIAL
         assert desk.meter.acts == [
             ("platform_certificate", PLATFORM_CERTIFICATE, "verify"),
             ("apiv3_key", APIV3_KEY, "verify"),

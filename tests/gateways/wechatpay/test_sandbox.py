@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -13,8 +14,11 @@ from payments.gateways import (
     CheckStatus,
     ConfigError,
     EventKind,
+    GatewayEvent,
     Movement,
     Outcome,
+    RefundDetour,
+    RefundRef,
     StatementRequest,
     UnknownKey,
     Unreadable,
@@ -22,6 +26,7 @@ from payments.gateways import (
 from sandbox.testing import RunningSandbox
 from tests.gateways.contract import PRICE_FEN, Attempt
 from tests.gateways.letterbox import Letterbox
+from tests.gateways.wechatpay.desk import MERCHANT_PRIVATE_KEY, private_key
 from tests.gateways.wechatpay.rig import WechatpayRig
 
 SPOILED = {
@@ -47,6 +52,7 @@ SPOILED = {
     "short_private_key": "private_key",
     "elliptic_private_key": "private_key",
 }
+CARD = {"bank": "ICBC_DEBIT", "bank_account": "6222021234567890123", "holder": "张三"}
 FINE = ("pkcs1_private_key", "bare_private_key")
 LATER = {"wrong_apiv3_key", "wrong_appid"}  # no question that moves no money shows these
 
@@ -155,6 +161,62 @@ class TestNews:
         assert accepted.outcome is Outcome.PENDING
         assert attempt.refund_ended(refund_no="R2026112200000009").outcome is outcome
         assert attempt.news()[-1].outcome is outcome
+
+
+class TestDetour:
+    """A refund that the buyer's card did not take."""
+
+    NUMBER = "R2026112200000011"
+
+    def stranded(self, sandbox: RunningSandbox, rig: WechatpayRig) -> Attempt:
+        attempt = Attempt(rig).paid()
+        sandbox.control("refund_abnormal", scope=attempt.number, count=1)
+        attempt.refund(amount_fen=1_000, refund_no=self.NUMBER + attempt.number[-8:])
+        assert self.ended(attempt).outcome is Outcome.REQUIRES_ACTION
+        return attempt
+
+    def ended(self, attempt: Attempt) -> GatewayEvent:
+        return attempt.refund_ended(refund_no=self.NUMBER + attempt.number[-8:])
+
+    def detour(self, attempt: Attempt, **card: str) -> RefundDetour:
+        number = self.NUMBER + attempt.number[-8:]
+        return RefundDetour(ref=RefundRef(refund_no=number, payment_no=attempt.number, created_at=now()), **card)
+
+    @pytest.mark.parametrize("mode", ["public_key", "certificate"])
+    @pytest.mark.parametrize(
+        "card", [{"bank": "ICBC_DEBIT", "bank_account": "6222021234567890123", "holder": "张三"}, {}]
+    )
+    def test_leads_it_to_its_end(
+        self, sandbox: RunningSandbox, rig: WechatpayRig, mode: str, card: dict[str, str]
+    ) -> None:
+        attempt = self.stranded(sandbox, rig)
+
+        told = rig.configured(mode=mode).redirect_refund(detour=self.detour(attempt, **card))
+
+        assert told.outcome is Outcome.PENDING
+        assert self.ended(attempt).outcome is Outcome.SUCCEEDED
+        assert attempt.refunded_fen() == 1_000
+
+    def test_is_not_taken_for_a_refund_that_arrived(self, sandbox: RunningSandbox, rig: WechatpayRig) -> None:
+        attempt = self.stranded(sandbox, rig)
+        rig.gateway.redirect_refund(detour=self.detour(attempt))
+        self.ended(attempt)
+
+        again = rig.gateway.redirect_refund(detour=self.detour(attempt))
+
+        assert again.outcome is Outcome.SUCCEEDED
+        assert attempt.refunded_fen() == 1_000
+
+    def test_is_refused_by_a_key_that_was_not_named(
+        self, sandbox: RunningSandbox, rig: WechatpayRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        attempt = self.stranded(sandbox, rig)
+        gateway = rig.configured(mode="certificate")
+        stranger = replace(gateway.account.sealing_key, key=private_key(MERCHANT_PRIVATE_KEY).public_key())
+        monkeypatch.setattr(type(gateway.account), "sealing_key", stranger)
+        told = gateway.redirect_refund(detour=self.detour(attempt, **CARD))
+
+        assert (told.outcome, "解密失败" in told.message) == (Outcome.REQUIRES_ACTION, True)
 
 
 class TestBill:

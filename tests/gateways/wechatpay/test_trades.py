@@ -18,6 +18,7 @@ from tests.gateways.wechatpay.desk import (
     BY_CERTIFICATE,
     MCHID,
     MERCHANT,
+    MERCHANT_CERTIFICATE,
     MERCHANT_PRIVATE_KEY,
     MERCHANT_SERIAL,
     NOON,
@@ -90,6 +91,11 @@ class TestEveryRequest:
         assert event.outcome is Outcome.SUCCEEDED
         kind = "platform_public_key" if serial == PUBLIC_KEY_ID else "platform_certificate"
         assert desk.meter.kinds == [("private_key", "sign"), (kind, "verify")]
+
+    def test_counts_the_certificate_that_its_number_is_read_from(self, desk: Desk) -> None:
+        desk.answers(**trade()).gateway(merchant_certificate=MERCHANT_CERTIFICATE).query(ref=payment_ref())
+
+        assert ("merchant_certificate", "sign") in desk.meter.kinds
 
     def test_counts_the_keys_as_the_account_holds_them(self, desk: Desk) -> None:
         desk.answers(**trade()).gateway().query(ref=payment_ref())

@@ -23,7 +23,7 @@ from tests.payments.fakes import FakeGateway
 
 from .staff import address, signed_in, submit, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 CHANGE, RETIRE = "payments_gatewayaccount_change", "payments_gatewayaccount_retire_key"
 CERTIFICATE = vector("gopay/alipayPublicCert.crt")
@@ -200,3 +200,17 @@ class TestRetiring:
         submit(owner, address(RETIRE, elsewhere.pk), credential=old.pk)
 
         assert not self.is_retired(old)
+
+
+def test_the_dialog_that_retires_a_key_names_it(owner: Client, account: GatewayAccount) -> None:
+    save(owner, account, key_cert=CERTIFICATE)
+    row = kept("cert")
+
+    shown = text_of(owner.get(address(RETIRE, account.pk), {"key": row.pk}))
+
+    assert all(it in shown for it in ("Cert", row.tail, row.serial, row.fingerprint, f"{row.valid_to:%Y-%m-%d}"))
+
+
+def test_the_dialog_of_a_key_that_is_gone_says_so(owner: Client, account: GatewayAccount) -> None:
+    for key in ("99999", "x", ""):
+        assert "no such key any more" in text_of(owner.get(address(RETIRE, account.pk), {"key": key}))

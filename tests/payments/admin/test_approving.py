@@ -8,12 +8,13 @@ from django.urls import reverse
 
 from backoffice.staff.matrix import Role
 from kernel.clock import now
+from payments.admin.counts import count_work
 from payments.models import Payment, Refund
 from payments.services import Share, request_refund
 from tests.factories import paid_payment
 from tests.payments.fakes import FakeBank
 
-from .staff import address, signed_in, somebody, submit, text_of
+from .staff import address, queries_of, signed_in, somebody, submit, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +104,50 @@ class TestRejecting:
         assert not bank.asked("refund")
 
 
+class TestWithdrawing:
+    def test_is_a_button_of_whoever_asked(self, bank: FakeBank) -> None:
+        refund = waiting()
+        client = Client(headers={"accept-language": "en"})
+        client.cookies["django_language"] = "en"
+        client.force_login(somebody(Role.SUPPORT))
+
+        page = submit(client, address("payments_refund_withdraw", refund.pk))
+
+        refund.refresh_from_db()
+        assert refund.status == "rejected"
+        assert "Withdrawn. The amount can be refunded again." in text_of(page)
+        assert not bank.asked("refund")
+
+    def test_is_refused_to_everybody_else(self) -> None:
+        refund = waiting()
+
+        page = text_of(approver(Role.MANAGER).get(address("payments_refund_withdraw", refund.pk)))
+
+        assert "Somebody else asked for this." in page
+
+
+class TestTheList:
+    def test_names_who_asked_who_allowed_it_and_how_it_goes_back(self, bank: FakeBank) -> None:
+        refund = waiting()
+        client = approver(Role.MANAGER)
+        submit(client, address("payments_refund_approve", refund.pk), password=PASSWORD)
+
+        page = text_of(client.get(address("payments_refund_changelist")))
+
+        assert page.index("the_support") < page.rindex("the_manager")
+        assert "The way it was paid" in page
+
+    def test_asks_once_for_all_approvals(self, bank: FakeBank) -> None:
+        waiting()
+        client = approver(Role.MANAGER)
+        one = queries_of(client, address("payments_refund_changelist"))
+        payment: Payment = paid_payment(order__total_fen=60_000)
+        share = Share(amount_fen=60_000)
+        request_refund(payment_id=payment.pk, share=share, reason="x", key="2", by=somebody(Role.SUPPORT), at=now())
+
+        assert queries_of(client, address("payments_refund_changelist")) == one
+
+
 class TestTheQueue:
     def test_is_a_part_of_the_list_with_a_count(self) -> None:
         refund = waiting()
@@ -112,6 +157,11 @@ class TestTheQueue:
 
         assert refund.refund_no in page
         assert "Awaiting approval 1" in page
+
+    def test_is_a_number_in_the_sidebar(self) -> None:
+        waiting()
+
+        assert count_work()["refund_work"] == 1
 
     def test_is_on_the_start_page_of_those_who_decide(self) -> None:
         waiting()

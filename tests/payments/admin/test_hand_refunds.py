@@ -59,6 +59,46 @@ class TestSettlingByHand:
         assert signed_in(role).get(address("payments_refund_settle", refund.pk)).status_code == 403
 
 
+class TestSendingItElsewhere:
+    def test_goes_to_the_card_that_was_typed(self, finance: Client, bank: FakeBank) -> None:
+        refund = halted(bank)
+        card = {"bank": "ICBC_DEBIT", "number": " 6222 0212 3456 7890 123 ", "holder": "张三"}
+
+        submit(finance, address("payments_refund_redirect", refund.pk), to="card", **card)
+
+        refund.refresh_from_db()
+        assert refund.status == "processing"
+        assert [it.bank_account for it in bank.detours] == ["6222021234567890123"]
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"to": "card"},
+            {"to": "card", "bank": "ICBC_DEBIT", "number": "6222", "holder": "张三"},
+            {"to": "card", "bank": "ICBC_DEBIT", "number": "6222021234567890123"},
+            {},
+        ],
+    )
+    def test_wants_a_whole_card(self, finance: Client, bank: FakeBank, given: dict[str, str]) -> None:
+        refund = halted(bank)
+
+        page = submit(finance, address("payments_refund_redirect", refund.pk), **given)
+
+        assert (page.status_code, bank.detours) == (422, [])
+
+    def test_goes_back_to_the_shop(self, finance: Client, bank: FakeBank) -> None:
+        refund = halted(bank)
+
+        submit(finance, address("payments_refund_redirect", refund.pk), to="shop")
+
+        assert [it.bank_account for it in bank.detours] == [""]
+
+    def test_is_the_next_step_of_a_refund_that_needs_a_person(self, finance: Client, bank: FakeBank) -> None:
+        refund = halted(bank)
+
+        assert "Send it elsewhere" in text_of(finance.get(address("payments_refund_change", refund.pk)))
+
+
 class TestRecordingMoneyPaidBack:
     def test_books_it_and_shows_it_on_the_orders_page(self, finance: Client) -> None:
         payment = paid_payment(order__total_fen=9_900)

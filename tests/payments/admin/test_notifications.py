@@ -39,7 +39,7 @@ class TestTheLog:
     def test_says_of_each_check_what_was_found(self, ops: Client, told: Notification) -> None:
         text = text_of(ops.get(address("payments_notification_change", told.pk)))
 
-        assert "Signature ✓ as it should be Account ✓ as it should be Order ✓ as it should be" in text
+        assert "Signature ✓ as it should be Time · not checked Account ✓ as it should be" in text
         assert "The payment is booked." in text
 
     def test_says_which_check_failed(self, ops: Client) -> None:
@@ -49,7 +49,7 @@ class TestTheLog:
 
         text = text_of(ops.get(address("payments_notification_change", Notification.objects.get().pk)))
 
-        assert "Amount ✗ other_amount" in text
+        assert "Amount ✗ Another amount" in text
         assert "The money fits no open order" in text
 
     def test_shows_body_and_headers(self, ops: Client, told: Notification) -> None:

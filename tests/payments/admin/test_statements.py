@@ -6,13 +6,15 @@ from http import HTTPStatus
 from io import BytesIO
 
 import pytest
+from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
 
 from payments.gateways import GATEWAYS
 from payments.models import Discrepancy, GatewayAccount, Statement
 from tests.desk import Desk, text
 from tests.factories import AccountFactory, PaymentFactory
 from tests.helpers import frozen
-from tests.payments.services.test_reconciling import DAY, MORNING, START, Bookkeeper, arrived, file_of, line, paid
+from tests.payments.services.test_reconciling import DAY, END, MORNING, START, Bookkeeper, arrived, file_of, line, paid
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +33,11 @@ def account() -> GatewayAccount:
     return AccountFactory.create(gateway="bookkeeper", code="books")
 
 
+def _row(page: object) -> str:
+    """What the list says of the only day in it."""
+    return text(page).partition(DAY.isoformat())[2]
+
+
 class TestTheDay:
     def test_shows_both_sides_and_what_differs(self, account: GatewayAccount) -> None:
         lost = PaymentFactory.create(account=account, order__total_fen=1_990)
@@ -42,10 +49,64 @@ class TestTheDay:
         assert lost.payment_no in page
         assert "￥119.90" in page
 
+    def test_says_of_each_difference_what_to_do(self, account: GatewayAccount) -> None:
+        row = arrived(account, line(PaymentFactory.create(account=account)))
+
+        page = text(Desk("finance").get(f"/admin/payments/statement/{row.pk}/change/"))
+
+        assert "Put it right: the gateway is asked, and our books follow." in page
+        assert "1 of 1 difference is open." in page
+
+    def test_gives_its_differences_as_a_workbook(self, account: GatewayAccount) -> None:
+        lost, wrong = PaymentFactory.create(account=account), paid(account, at=START + timedelta(hours=5))
+        row = arrived(account, line(lost), line(wrong, amount_fen=1))
+        address, desk = f"/admin/payments/discrepancy/of/{row.pk}/", Desk("finance")
+
+        answer = desk.get(address)
+
+        assert address in text(desk.get(f"/admin/payments/statement/{row.pk}/change/"))
+        assert f'filename="differences-books-{DAY}-' in answer.headers["Content-Disposition"]
+        sheet = load_workbook(BytesIO(answer.content)).active
+        assert isinstance(sheet, Worksheet)
+        header, *rows = sheet.iter_rows(values_only=True)
+        told = [dict(zip(header, cells, strict=True)) for cells in rows]
+        assert {it["payment number"] for it in told} == {lost.payment_no, wrong.payment_no}
+        amounts = {it["payment number"]: (it["ours"], it["the gateway's"]) for it in told}
+        assert amounts[wrong.payment_no] == (wrong.amount_fen / 100, 0.01)
+
+    def test_gives_no_workbook_of_a_day_that_is_not_there_or_to_others(self, account: GatewayAccount) -> None:
+        assert Desk("finance").get("/admin/payments/discrepancy/of/0/").status_code == HTTPStatus.NOT_FOUND
+        assert Desk("warehouse").get("/admin/payments/discrepancy/of/0/").status_code == HTTPStatus.FORBIDDEN
+
     def test_list_says_which_days_agree(self, account: GatewayAccount) -> None:
         arrived(account, line(paid(account, at=START + timedelta(hours=5))))
 
         assert "agrees" in text(Desk("finance").get("/admin/payments/statement/"))
+
+    def test_list_says_whose_work_its_differences_are(self, account: GatewayAccount) -> None:
+        arrived(account, line(paid(account, at=START + timedelta(hours=5)), amount_fen=1))
+        desk = Desk("finance")
+        before = _row(desk.get("/admin/payments/statement/"))
+
+        desk.submit(f"/admin/payments/discrepancy/{Discrepancy.objects.get().pk}/take/")
+
+        name = str(Discrepancy.objects.get().owner)
+        assert name not in before
+        assert name in _row(desk.get("/admin/payments/statement/"))
+
+    def test_settlement_tells_what_is_paid_out_after_fees(self, account: GatewayAccount) -> None:
+        arrived(account, line(paid(account, at=START + timedelta(hours=5)), fee_fen=60))
+
+        page = _row(Desk("finance").get("/admin/payments/statement/?part=funds"))
+
+        assert "￥100.00" in page
+        assert "￥0.60" in page
+        assert "￥99.40" in page
+
+    def test_settlement_leaves_out_what_is_not_here(self, account: GatewayAccount) -> None:
+        Statement.objects.create(account=account, day=DAY)
+
+        assert DAY.isoformat() not in text(Desk("finance").get("/admin/payments/statement/?part=funds"))
 
     def test_takes_an_uploaded_file_and_compares_it(self, account: GatewayAccount) -> None:
         payment = paid(account, at=START + timedelta(hours=5))
@@ -91,6 +152,27 @@ class TestTheDifference:
         assert "Both know it, with different amounts." in page
         row.refresh_from_db()
         assert (row.owner, row.resolution_note) == (desk.user, "渠道已更正")
+
+    def test_says_in_words_what_it_is_about(self, account: GatewayAccount) -> None:
+        payment = PaymentFactory.create(account=account)
+        arrived(account, line(payment), line(payment, movement="refund", refund_no="CONSOLE1", amount_fen=1, fee_fen=0))
+        desk = Desk("finance", language="zh-hans")
+        pages = {
+            row.movement: text(desk.get(f"/admin/payments/discrepancy/{row.pk}/change/"))
+            for row in Discrepancy.objects.all()
+        }
+
+        assert "待支付" in pages["payment"] or "支付中" in pages["payment"]
+        assert ">pending<" not in pages["payment"]
+        assert "记为在渠道后台发起的退款" in pages["refund"]
+
+    def test_close_to_midnight_it_is_nobodys_work_yet(self, account: GatewayAccount) -> None:
+        row = arrived(account, line(paid(account, at=START + timedelta(hours=5))))
+        paid(account, at=END - timedelta(minutes=3))
+        Desk("finance").submit(f"/admin/payments/statement/{row.pk}/compare/")
+
+        assert Discrepancy.objects.filter(kind="cutoff", resolved_at=None).exists()
+        assert "agrees" in text(Desk("finance").get("/admin/payments/statement/"))
 
     def test_without_a_reason_it_stays_open(self, account: GatewayAccount) -> None:
         arrived(account, line(PaymentFactory.create(account=account)))

@@ -104,6 +104,22 @@ class TestRotateKey:
         assert (code, "verified 2 times" in said) == (4, True)
         assert Credential.objects.filter(kind="alipay_public_key", retired_at=None).count() == 2
 
+    def test_sets_what_belongs_together_at_once(self, account: GatewayAccount, tmp_path: Path) -> None:
+        key, theirs = tmp_path / "own.pem", tmp_path / "theirs.pem"
+        key.write_text(private(new_key()))
+        theirs.write_text(public(new_key()))
+        code, said = run(
+            *("rotate_key", "--account", account.code),
+            *("--kind", "private_key", "--file", str(key), "--kind", "alipay_public_key", "--file", str(theirs)),
+        )
+
+        assert (code, said.count("  signs"), said.count("stands beside it")) == (0, 2, 2)
+
+    @pytest.mark.parametrize("more", [("--kind", "private_key"), ("--kind", "alipay_public_key", "--file", "other")])
+    def test_wants_one_file_for_each_kind(self, account: GatewayAccount, tmp_path: Path, more: tuple[str, ...]) -> None:
+        with pytest.raises(CommandError, match="one --file for each --kind"):
+            self.rotate(account, tmp_path / "none.pem", *more)
+
     def test_changes_nothing_on_a_dry_run(self, account: GatewayAccount, tmp_path: Path) -> None:
         code, said = self.rotate(account, self.file(tmp_path, public(new_key())), "--dry-run", "--retire-old")
 

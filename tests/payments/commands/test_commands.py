@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
+from kernel.clock import now
 from payments.gateways import Outcome
-from payments.models import Notification, Payment
-from payments.services import Share, request_refund
+from payments.models import Notification, Payment, Refund
+from payments.services import Share, request_refund, send_refund
 from tests.factories import PaymentFactory, paid_payment
 from tests.helpers import NOON, frozen
 from tests.payments.fakes import FakeBank, message
@@ -75,6 +77,24 @@ class TestPaymentsSync:
 
         payment.refresh_from_db()
         assert payment.status == "succeeded"
+
+    def test_asks_about_refunds_that_wait_for_their_next_day(
+        self, bank: FakeBank, clock: time_machine.Traveller
+    ) -> None:
+        payment = paid_payment()
+        refund = request_refund(
+            payment_id=payment.pk, share=Share(amount_fen=100), reason="x", key="k", by=None, at=now()
+        )
+        bank.say("refund", Outcome.PENDING)
+        send_refund(refund_id=refund.pk, at=now())
+        Refund.objects.update(due_at=now() + timedelta(days=1))
+        clock.shift(600)
+        bank.say("query_refund", Outcome.SUCCEEDED, amount_fen=100)
+
+        run("payments_sync", "--stuck-minutes", "5")
+
+        refund.refresh_from_db()
+        assert refund.status == "succeeded"
 
     def test_leaves_what_is_younger_alone(self, bank: FakeBank) -> None:
         PaymentFactory.create()

@@ -107,6 +107,12 @@ class TestKeys:
         assert "PRIVATE KEY" not in stored.value_sealed
         assert (len(credential.fingerprint), len(credential.tail)) == (16, 4)
 
+    def test_of_a_gateway_have_no_tail_for_all_public_keys_end_alike(self) -> None:
+        credential = give(save(), "alipay_public_key", public(ALIPAYS))
+
+        assert credential.tail == ""
+        assert str(credential).endswith(credential.fingerprint[-4:])
+
     def test_are_never_in_the_audit_log(self) -> None:
         give(save(), "private_key", private(OURS))
 

@@ -9,12 +9,14 @@ import pytest
 import respx
 from django.db import transaction
 
-from payments.gateways import CheckResult, CheckStatus, NetworkInTransaction
+from payments.gateways import CheckResult, CheckStatus, NetworkInTransaction, PaymentRef
+from payments.gateways.alipay.signature import sign
 from payments.models import AccountState, Credential, GatewayAccount, NotificationRefusal
-from payments.services import answer_questions, examine, notify_url
+from payments.services import answer_questions, examine, gateway_of, notify_url
+from payments.services.clock_use import hear_clock
 from tests.factories import AccountFactory, paid_payment
 from tests.helpers import HOUR, NOON, frozen
-from tests.payments.fakes import FakeGateway, message
+from tests.payments.fakes import message
 from tests.payments.services.test_accounts import ALIPAYS, OURS, give, private, public, save
 from tests.payments.services.test_notifications import post
 
@@ -42,6 +44,14 @@ def check(account: GatewayAccount, code: str, **how: Any) -> CheckResult | None:
 def status(account: GatewayAccount, code: str, **how: Any) -> CheckStatus | None:
     found = check(account, code, **how)
     return found.status if found else None
+
+
+def signed_answer(_request: httpx.Request) -> httpx.Response:
+    """Alipay's “there is no such payment”, 61 seconds before our clock's eleven o'clock."""
+    content = '{"code":"40004","msg":"Business Failed","sub_code":"ACQ.TRADE_NOT_EXIST","sub_msg":"-"}'
+    signature = sign(signed=content.encode(), key=ALIPAYS)
+    body = f'{{"alipay_trade_query_response":{content},"sign":"{signature}"}}'
+    return httpx.Response(200, content=body.encode(), headers={"date": "Sun, 22 Nov 2026 02:58:59 GMT"})
 
 
 class TestOurOwnAddress:
@@ -76,20 +86,34 @@ class TestOurOwnAddress:
 
 
 class TestTheClock:
-    def test_is_remembered_from_an_answer_of_the_gateway(
-        self, account: GatewayAccount, web: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        web.get(notify_url(account)).mock(return_value=httpx.Response(405))
-        told = CheckResult(code="clock", label="Clock", status=WARNING, value="61 s")
-        with monkeypatch.context() as answering:
-            answering.setattr(FakeGateway, "self_check", lambda *_self, **_how: [told])
-            examine(account=account, online=True, at=NOON - HOUR)
+    def test_is_remembered_from_any_answer_whose_signature_fits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        account = save()
+        give(account, "private_key", private(OURS))
+        give(account, "alipay_public_key", public(ALIPAYS))
+        with frozen(NOON - HOUR), respx.mock() as web:
+            web.post(url__startswith="http://127.0.0.1:8001/gateway.do").mock(side_effect=signed_answer)
+            gateway_of(account).query(ref=PaymentRef(payment_no="P1", created_at=NOON))
 
-        state = AccountState.objects.get()
-        assert (state.clock_seconds, state.clock_at) == (61, NOON - HOUR)
+        monkeypatch.setattr("payments.services.accounts._gateways", {})  # another process heard it
+
         found = check(account, "clock")
         assert found is not None
         assert (found.status, found.value) == (WARNING, "61 s · 2026-11-22 11:00")
+
+    def test_is_kept_once_a_minute_at_most(self, account: GatewayAccount) -> None:
+        minute = timedelta(minutes=1)
+        for seconds, at in ((5, NOON), (7, NOON + minute / 2), (9, NOON + minute)):
+            hear_clock(account_id=account.pk, told=at - timedelta(seconds=seconds), at=at)
+            if at < NOON + minute:
+                assert AccountState.objects.get().clock_seconds == 5
+
+        assert AccountState.objects.get().clock_seconds == 9
+
+    def test_is_not_kept_inside_a_transaction(self, account: GatewayAccount) -> None:
+        with transaction.atomic():
+            hear_clock(account_id=account.pk, told=NOON, at=NOON)
+
+        assert not AccountState.objects.exists()
 
     def test_is_not_invented(self, account: GatewayAccount) -> None:
         assert check(account, "clock") is None
@@ -111,7 +135,7 @@ class TestNotifications:
 
         found = check(account, "last_notification")
         assert found is not None
-        assert (found.status, found.value) == (OK, "2026-11-22 11:00")
+        assert (found.status, found.value) == (OK, "2026-11-22 11:00 · 1\xa0hour")
 
     @pytest.mark.parametrize(("genuine", "expected"), [(True, WARNING), (False, ERROR)])
     def test_that_are_refused_are_worse_if_no_genuine_one_comes(

@@ -120,6 +120,18 @@ class TestARefundMadeAtTheGatewaysConsole:
 
         assert (row.state, Refund.objects.count()) == ("duplicate", 1)
 
+    def test_of_the_same_number_as_another_payments_is_another_refund(self, bank: FakeBank) -> None:
+        """Alipay asks for numbers that differ within a trade, and no more: both may be the first of their trade."""
+        bank.say("query_refund", Outcome.SUCCEEDED, amount_fen=2_500)
+        first = paid_payment()
+        second = paid_payment(account=first.account)
+
+        tell(first, "CONSOLE-1", refunded_total_fen=2_500)
+        row = tell(second, "CONSOLE-1", refunded_total_fen=2_500)
+
+        second.refresh_from_db()
+        assert (row.state, second.refunded_fen, Refund.objects.count()) == ("applied", 2_500, 2)
+
     def test_takes_the_goods_first_and_the_rest_from_the_shipping_fee(self, bank: FakeBank) -> None:
         bank.say("query_refund", Outcome.SUCCEEDED, amount_fen=9_500)
         payment = paid_payment(order__total_fen=9_900, order__shipping_fen=900)

@@ -63,6 +63,29 @@ def ask_next_day(clock: time_machine.Traveller) -> None:
     assert resolve_refunds(at=NEXT_DAY, limit=10) == 1
 
 
+def ask_once_more(refund: Refund) -> None:
+    """As news from the gateway makes us."""
+    Refund.objects.filter(pk=refund.pk).update(due_at=NEXT_DAY)
+    assert resolve_refunds(at=NEXT_DAY, limit=10) == 1
+
+
+def refund_again(refund: Refund) -> None:
+    """All of its payment goes back under another number."""
+    assert refund.payment is not None
+    whole = Share(amount_fen=9_900)
+    second = request_refund(payment_id=refund.payment.pk, share=whole, reason="x", key="k2", by=None, at=LATER)
+    assert send_refund(refund_id=second.pk, at=LATER).status == "succeeded"
+
+
+def in_suspense() -> int:
+    fen: int = LedgerLine.objects.filter(account="suspense").aggregate(fen=Sum("amount_fen"))["fen"]
+    return fen
+
+
+def alerted() -> str:
+    return Alert.objects.get(kind="payments.refund", resolved_at=None).text
+
+
 def in_books(refund: Refund) -> tuple[str, int, int]:
     """Its status, what the order gave back, and what left the gateway's account; the books hold."""
     refund.refresh_from_db()
@@ -178,11 +201,44 @@ class TestTheGatewaySaysOtherwise:
         by_hand(refund, was_refunded=True)
         bank.say("query_refund", Outcome.FAILED, Outcome.SUCCEEDED)
         ask_next_day(clock)
-        Refund.objects.update(due_at=NEXT_DAY)
 
-        resolve_refunds(at=NEXT_DAY, limit=10)
+        ask_once_more(refund)
 
-        assert in_books(refund)[0] == "failed"  # booked once, undone once; the alert is open
+        assert in_books(refund) == ("succeeded", 4_000, 4_000)  # booked, undone, and booked anew
+        assert "现在又说已退回" in alerted()
+
+    def test_one_thing_and_then_the_other_and_then_the_first_again(
+        self, bank: FakeBank, clock: time_machine.Traveller
+    ) -> None:
+        refund = halted(bank)
+        by_hand(refund, was_refunded=True)
+        bank.say("query_refund", Outcome.FAILED, Outcome.SUCCEEDED, Outcome.FAILED)
+        ask_next_day(clock)
+
+        for _time in range(2):
+            ask_once_more(refund)
+
+        assert in_books(refund) == ("succeeded", 4_000, 4_000)  # its success stands, as every gateway's success does
+        assert "请比对渠道后台" in alerted()
+
+    def test_that_it_went_after_it_was_denied_and_refunded_again(
+        self, bank: FakeBank, clock: time_machine.Traveller
+    ) -> None:
+        refund = halted(bank)
+        by_hand(refund, was_refunded=True)
+        bank.answers.clear()
+        bank.say("query_refund", Outcome.FAILED)
+        ask_next_day(clock)
+        refund_again(refund)
+        bank.answers.clear()
+        bank.say("query_refund", Outcome.SUCCEEDED, amount_fen=4_000)
+
+        ask_once_more(refund)
+        ask_once_more(refund)
+
+        assert in_books(refund) == ("failed", 9_900, 13_900)
+        assert in_suspense() == 4_000
+        assert "请向客户追回" in alerted()
 
     def test_what_the_person_said_and_nobody_is_alarmed(self, bank: FakeBank, clock: time_machine.Traveller) -> None:
         refund = halted(bank)
@@ -202,19 +258,15 @@ class TestTheGatewaySaysOtherwise:
         refund = halted(bank)
         by_hand(refund, was_refunded=False)
         bank.answers.clear()
-        assert refund.payment is not None
-        second = request_refund(
-            payment_id=refund.payment.pk, share=Share(amount_fen=9_900), reason="x", key="k2", by=None, at=LATER
-        )
-        send_refund(refund_id=second.pk, at=LATER)
+        refund_again(refund)
         bank.say("query_refund", Outcome.SUCCEEDED, amount_fen=4_000)
 
         ask_next_day(clock)
         ask_refund(refund_id=refund.pk, at=NEXT_DAY)
 
         assert in_books(refund) == ("failed", 9_900, 13_900)  # as much as the gateway says left its account
-        suspense = LedgerLine.objects.filter(account="suspense").aggregate(fen=Sum("amount_fen"))["fen"]
-        assert (suspense, Alert.objects.get(kind="payments.refund", resolved_at=None).severity) == (4_000, "critical")
+        assert in_suspense() == 4_000
+        assert Alert.objects.get(kind="payments.refund", resolved_at=None).severity == "critical"
 
 
 class TestMoneyFromSuspense:

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from payments.models import Credential, CredentialUse
 from payments.services import Use, flush_counts, gateway_of, prune_key_use, uses_of
-from payments.services.key_use import meter_of
+from payments.services.key_use import AccountMeter
 from tests.helpers import HOUR, NOON, frozen
 from tests.payments.services.test_accounts import ALIPAYS, OURS, give, private, public, save
 
@@ -23,7 +23,7 @@ def credential() -> Credential:
 
 
 def count(credential: Credential, act: str, *, times: int = 1) -> None:
-    meter = meter_of({("private_key", "K"): credential.pk})
+    meter = AccountMeter(credential.account_id, {("private_key", "K"): credential.pk})
     for _ in range(times):
         meter(kind="private_key", value="K", act=act)  # type: ignore[arg-type]
 
@@ -69,7 +69,8 @@ class TestTheMeter:
         assert shown(credential).signed == 1
 
     def test_knows_no_key_of_another_account(self, credential: Credential) -> None:
-        meter_of({("private_key", "K"): credential.pk})(kind="private_key", value="another", act="sign")
+        meter = AccountMeter(credential.account_id, {("private_key", "K"): credential.pk})
+        meter(kind="private_key", value="another", act="sign")
 
         assert not CredentialUse.objects.exists()
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from kernel.models import Alert
 from payments.models import GatewayAccount, LedgerEntry, Notification, NotificationRefusal, Payment
-from payments.services import apply_notifications, applying, applying_together, replay
+from payments.services import apply_notifications, applying, applying_together, notifications, replay
 from tests.factories import AccountFactory, PaymentFactory, UserFactory
 from tests.helpers import NOON, frozen, ringing
 from tests.payments.fakes import message
@@ -30,6 +30,13 @@ def post(account: GatewayAccount, body: bytes, **headers: str) -> tuple[int, byt
 
 
 class TestTheWebhook:
+    def test_says_which_key_proved_a_message(self) -> None:
+        payment = PaymentFactory.create()
+
+        post(payment.account, message(payment.payment_no, key_serial="S" * 80))
+
+        assert Notification.objects.get().key_serial == "S" * 64
+
     def test_stores_a_message_and_then_says_success(self) -> None:
         payment = PaymentFactory.create()
 
@@ -126,12 +133,21 @@ class TestTheWebhook:
     def test_never_says_success_when_the_row_could_not_be_stored(self, monkeypatch: pytest.MonkeyPatch) -> None:
         account = AccountFactory.create()
 
-        def full_disk(*_args: object, **_kwargs: object) -> None:
+        def full_disk(_row: Notification) -> bool:
             raise DatabaseError("disk full")
 
-        monkeypatch.setattr(Notification.objects, "create", full_disk)
+        monkeypatch.setattr(notifications, "insert_new", full_disk)
 
         assert post(account, message("P1"))[0] == 503
+
+    @pytest.mark.only_on("sqlite")  # the others say more around it
+    def test_finds_the_account_and_stores_the_message_in_a_statement_each(self, django_assert_num_queries: Any) -> None:
+        payment = PaymentFactory.create()
+
+        with django_assert_num_queries(4) as asked:
+            assert post(payment.account, message(payment.payment_no))[0] == 200
+
+        assert [query["sql"].split()[0] for query in asked] == ["SELECT", "SAVEPOINT", "INSERT", "RELEASE"]
 
     def test_reads_bytes_that_no_form_parser_would_take(self) -> None:
         account = AccountFactory.create()

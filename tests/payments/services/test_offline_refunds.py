@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from itertools import chain
 from typing import Any
 
@@ -24,6 +25,7 @@ from payments.services import (
     record_offline_refund,
     request_refund,
 )
+from payments.services.four_eyes import RefundsADayReached
 from tests.factories import OrderFactory, PaymentFactory, UserFactory, a_job, paid_payment
 from tests.helpers import NOON
 from tests.payments.fakes import FakeBank
@@ -118,6 +120,36 @@ class TestRecording:
 
         with pytest.raises(RefundAboveCap, match=r"50\.00"):
             record_offline_refund(paid_back=paid_back, key="k", by=support, at=NOON)
+
+    def test_keeps_to_the_number_of_refunds_a_day(self) -> None:
+        settings, support = shop(), UserFactory.create()
+        settings.refunds_a_day = {"support": 0}
+        settings.save()
+        support.groups.add(Group.objects.get_or_create(name="support")[0])
+        payment = paid_payment(at=NOON)
+        paid_back = PaidBack(
+            order_id=payment.order_id, payment_id=payment.pk, share=Share(amount_fen=1), way="cash", reason="x"
+        )
+
+        with pytest.raises(RefundsADayReached):
+            record_offline_refund(paid_back=paid_back, key="k", by=support, at=NOON)
+
+    def test_writes_to_the_customer_if_that_is_wanted(self) -> None:
+        payment = paid_payment(order__customer__email="zhang@example.com", at=NOON)
+        paid_back = PaidBack(
+            order_id=payment.order_id,
+            payment_id=payment.pk,
+            share=Share(amount_fen=100),
+            way="bank",
+            reason="x",
+            tells_customer=True,
+        )
+
+        record_offline_refund(paid_back=paid_back, key="k", by=UserFactory.create(is_superuser=True), at=NOON)
+
+        written = Message.objects.get(template="refund_offline")
+        told = json.loads(written.context_json)
+        assert (told["amount"], told["way"]) == ("￥1.00", "银行转账")
 
     def test_refuses_another_orders_payment(self) -> None:
         ours, theirs = paid_payment(at=NOON), paid_payment(at=NOON)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import IO, Any
 
 import pytest
@@ -47,11 +48,13 @@ from payments.services import (
     Share,
     StatementNotHere,
     StatementUnreadable,
+    check_books,
     fetch_due,
     fetch_statement,
     plan_statements,
     reconcile,
     reconcile_with_neighbours,
+    reconciling,
     repair_all,
     repair_difference,
     request_refund,
@@ -196,6 +199,34 @@ class TestFetching:
         assert plan_statements(at=MORNING) == 0
         assert Statement.objects.get().day == DAY
 
+    def test_is_planned_where_money_moved_though_the_account_is_switched_off(self, account: GatewayAccount) -> None:
+        paid(account, at=START + timedelta(hours=5))
+        GatewayAccount.objects.update(created_at=START - timedelta(days=9), is_enabled=False)
+
+        plan_statements(at=MORNING)
+
+        assert list(Statement.objects.values_list("day", flat=True)) == [DAY]
+
+    def test_days_that_nobody_planned_are_caught_up_with(self, account: GatewayAccount) -> None:
+        GatewayAccount.objects.update(created_at=START - timedelta(days=90))
+        statement_for(account=account, day=DAY - timedelta(days=9))
+
+        assert plan_statements(at=MORNING) == 9
+        assert Statement.objects.count() == 10
+
+    def test_of_which_none_comes_for_a_week_calls_somebody_until_it_is_uploaded(self, account: GatewayAccount) -> None:
+        row, _is_new = statement_for(account=account, day=DAY)
+        at = MORNING + timedelta(days=8)
+
+        fetch_due(at=at, limit=10)
+
+        row.refresh_from_db()
+        missing = Alert.objects.filter(kind="payments.no_statement", resolved_at=None)
+        assert (row.due_at, missing.get().subject) == (None, f"books {DAY}")
+        content = file_of(line(paid(account, at=START + timedelta(hours=5))))
+        upload_statement(account=account, day=DAY, name="s.csv", content=content, by=UserFactory.create(), at=at)
+        assert not missing.exists()
+
     def test_waits_until_gateways_are_ready_and_asks_again_when_they_are_not(self, account: GatewayAccount) -> None:
         GatewayAccount.objects.update(created_at=START)
         plan_statements(at=END + timedelta(hours=1))
@@ -329,6 +360,44 @@ class TestComparing:
         row = Discrepancy.objects.get()
         assert (row.kind, row.resolution) == (Kind.CUTOFF, "cutoff")
 
+    def test_what_two_days_tell_is_told_twice_and_named_on_the_second(self, account: GatewayAccount) -> None:
+        payment = paid(account, at=START + timedelta(hours=5))
+        refund = refunded(payment, at=START + timedelta(hours=6), fen=100)
+        arrived(account, line(payment), refund_line(refund))
+
+        later = {"occurred_at": (END + timedelta(hours=5)).isoformat()}
+        again = arrived(account, line(payment, **later), refund_line(refund, **later), day=DAY + timedelta(days=1))
+
+        assert found() == {Kind.DUPLICATE: 2}
+        assert set(Discrepancy.objects.values_list("statement", flat=True)) == {again.pk}
+        assert list(chain.from_iterable(check_books(at=MORNING + timedelta(days=1)))) == []  # it is somebody's work
+
+    def test_of_two_days_that_tell_the_same_the_later_is_compared_again_when_the_earlier_comes(
+        self, account: GatewayAccount
+    ) -> None:
+        payment = paid(account, at=START + timedelta(hours=5))
+        later = line(payment, occurred_at=(END + timedelta(hours=50)).isoformat())
+        second = arrived(account, later, day=DAY + timedelta(days=2))
+        before = found()
+
+        arrived(account, line(payment))
+        named = list(Discrepancy.objects.filter(kind=Kind.DUPLICATE).values_list("statement", flat=True))
+        corrected = line(paid(account, at=START + timedelta(hours=6)))
+        arrived(account, corrected)
+
+        assert (before, named) == ({}, [second.pk])
+        assert found() == {Kind.MISSING_GATEWAY: 1}  # on its own day; the later one tells it for the first time
+        assert not Discrepancy.objects.filter(kind=Kind.DUPLICATE, resolved_at=None).exists()
+
+    def test_refunds_without_a_number_on_two_days_may_well_be_two(self, account: GatewayAccount) -> None:
+        payment = paid(account, at=START + timedelta(hours=5))
+        nameless = line(payment, movement="refund", amount_fen=100, fee_fen=0)
+        arrived(account, line(payment), nameless)
+
+        arrived(account, nameless, day=DAY + timedelta(days=1))
+
+        assert Kind.DUPLICATE not in found()
+
     def test_close_to_midnight_and_on_no_day_it_is_missing(self, account: GatewayAccount) -> None:
         early, _late = paid(account, at=START + timedelta(hours=5)), paid(account, at=END - timedelta(minutes=3))
 
@@ -439,6 +508,21 @@ class TestRepairing:
         assert Refund.objects.get().amount_fen == 300
         assert Discrepancy.objects.get(movement="refund").resolution == "repaired"
 
+    def test_books_two_refunds_of_one_number_each_on_its_own_payment(
+        self, account: GatewayAccount, bank: FakeBank
+    ) -> None:
+        """At a console the number of a refund is one of a kind within its payment only."""
+        payments = [paid(account, at=START + timedelta(hours=5)) for _ in range(2)]
+        bank.say("query_refund", Outcome.SUCCEEDED, amount_fen=300)
+        told = [line(it, movement="refund", refund_no="C1", amount_fen=300, fee_fen=0) for it in payments]
+        arrived(account, *(line(it) for it in payments), *told)
+
+        for row in Discrepancy.objects.order_by("pk"):
+            repair_difference(discrepancy_id=row.pk, by=None, at=MORNING)
+
+        assert sorted(Refund.objects.values_list("payment_id", flat=True)) == [it.pk for it in payments]
+        assert found() == {}
+
     def test_books_nothing_that_the_gateway_does_not_confirm(self, account: GatewayAccount, bank: FakeBank) -> None:
         payment = PaymentFactory.create(account=account)
         bank.say("query", Outcome.PENDING, message="等待付款")
@@ -463,6 +547,18 @@ class TestRepairing:
         row = arrived(account, line(lost), line(pending))
 
         assert repair_all(statement_id=row.pk, at=MORNING) == (1, 1)
+
+    def test_of_all_compares_the_day_once(
+        self, account: GatewayAccount, bank: FakeBank, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        row = arrived(account, *(line(PaymentFactory.create(account=account)) for _ in range(6)))
+        bank.say("query", *[Outcome.PENDING] * 6)
+        compared: list[int] = []
+        monkeypatch.setattr(reconciling, "reconcile", lambda *, statement_id, at: compared.append(statement_id))
+
+        assert repair_all(statement_id=row.pk, at=MORNING) == (0, 6)
+
+        assert compared == [row.pk]
 
 
 class TestCommands:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Sum
 
 from kernel import approvals
+from kernel.clock import business_day, day_bounds
 from kernel.errors import DomainError
 from kernel.models import Alert, Approval, AuditEntry, ShopSettings, User
 from kernel.shop import shop
@@ -35,7 +36,9 @@ from payments.services import (
     resolve_unapplied,
     send_refund,
     settle,
+    withdraw_refund,
 )
+from payments.services.four_eyes import RefundsADayReached
 from tests.factories import PaymentFactory, UserFactory, paid_payment, report_on
 from tests.helpers import NOON, drain, frozen, ringing
 from tests.payments.fakes import FakeBank
@@ -310,6 +313,91 @@ class TestRejecting:
     def test_is_not_for_whoever_may_only_ask(self, refund: Refund, support: User) -> None:
         with pytest.raises(approvals.MayNotDecide):
             reject_refund(refund_id=refund.pk, reason="x", by=support, at=NOON)
+
+
+class TestWithdrawing:
+    def test_releases_the_reserve_and_is_kept(self, bank: FakeBank, refund: Refund, support: User) -> None:
+        withdraw_refund(refund_id=refund.pk, by=support, at=NOON)
+
+        refund.refresh_from_db()
+        assert (refund.status, str(support) in refund.last_message) == ("rejected", True)
+        assert (Payment.objects.get().refundable_fen, fen_of("refunds_payable"), faults()) == (9_900, 0, [])
+        assert (Approval.objects.get().state, Approval.objects.get().decided_by) == ("withdrawn", support)
+        assert AuditEntry.objects.get(action="approvals.withdraw").by == support
+        assert OrderEvent.objects.filter(order=refund.order, code="refund_withdrawn").exists()
+        assert send(refund).status == Status.REJECTED
+        assert not bank.asked("refund")
+
+    def test_is_for_whoever_asked_alone(self, refund: Refund, manager: User) -> None:
+        with pytest.raises(approvals.NotYourRequest):
+            withdraw_refund(refund_id=refund.pk, by=manager, at=NOON)
+
+        assert Approval.objects.get().state == "pending"
+
+    def test_comes_too_late_once_it_is_approved(self, refund: Refund, support: User, manager: User) -> None:
+        approve(refund, manager)
+
+        with pytest.raises(approvals.NothingToDecide):
+            withdraw_refund(refund_id=refund.pk, by=support, at=NOON)
+
+    def test_leaves_nothing_to_approve(self, refund: Refund, support: User, manager: User) -> None:
+        withdraw_refund(refund_id=refund.pk, by=support, at=NOON)
+
+        with pytest.raises(approvals.NothingToDecide):
+            approve(refund, manager)
+
+
+class TestTheNumberOfADay:
+    """Small refunds, many of them: after so many in a day, each needs a second person."""
+
+    @pytest.fixture
+    def busy(self) -> User:
+        user = person(ASKS)
+        ShopSettings.objects.update_or_create(pk=1, defaults={"refunds_a_day": {user.groups.get().name: 2}})
+        return user
+
+    def ask(self, by: User, key: str, *, at: datetime = NOON) -> Refund:
+        share = Share(amount_fen=100)
+        payment = paid_payment(at=NOON)
+        return request_refund(payment_id=payment.pk, share=share, reason="破损", key=key, by=by, at=at)
+
+    def test_above_it_somebody_else_has_to_approve(self, bank: FakeBank, busy: User, manager: User) -> None:
+        statuses = [self.ask(busy, f"k{number}").status for number in range(3)]
+
+        assert statuses == [Status.PENDING, Status.PENDING, Status.PENDING_APPROVAL]
+        assert approve(Refund.objects.order_by("pk")[2], manager).status == Status.PENDING
+
+    def test_begins_anew_at_midnight_in_shanghai(self, busy: User) -> None:
+        midnight = day_bounds(business_day(NOON))[1]
+        for number in range(2):
+            self.ask(busy, f"k{number}")
+
+        assert self.ask(busy, "k2", at=midnight - timedelta(seconds=1)).status == Status.PENDING_APPROVAL
+        assert self.ask(busy, "k3", at=midnight).status == Status.PENDING
+
+    def test_counts_each_person_alone(self, busy: User) -> None:
+        other = person(ASKS)
+        other.groups.set(busy.groups.all())
+        for number in range(2):
+            self.ask(busy, f"k{number}")
+
+        assert self.ask(other, "k2").status == Status.PENDING
+
+    def test_does_not_count_what_was_withdrawn(self, busy: User) -> None:
+        for number in range(2):
+            self.ask(busy, f"k{number}")
+        withdraw_refund(refund_id=self.ask(busy, "k2").pk, by=busy, at=NOON)
+        Refund.objects.filter(request_key="k1").update(status=Status.REJECTED)
+
+        assert self.ask(busy, "k3").status == Status.PENDING
+
+    def test_refuses_somebody_who_may_not_request_refunds(self, busy: User) -> None:
+        ShopSettings.objects.update(refunds_a_day={"warehouse": 0})
+        user = UserFactory.create()
+        user.groups.add(Group.objects.get_or_create(name="warehouse")[0])
+
+        with pytest.raises(RefundsADayReached):
+            self.ask(user, "k1")
 
 
 class TestLapsing:

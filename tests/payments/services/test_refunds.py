@@ -22,13 +22,13 @@ from payments.services import (
     ReasonMissing,
     RefundAboveCap,
     RefundAboveRest,
-    RefundTooLate,
     Share,
     request_refund,
     resolve_refunds,
     send_refund,
     settle,
 )
+from payments.services.refunding import RefundTooLate
 from tests.factories import PaymentFactory, UserFactory, paid_payment, report_on
 from tests.helpers import NOON, count_published, drain, frozen
 from tests.payments.fakes import FakeBank

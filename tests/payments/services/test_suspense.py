@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -8,15 +9,17 @@ import pytest
 import time_machine
 from django.db.models import Sum
 
+from kernel.errors import DomainError
 from kernel.models import Alert
 from orders.models import Order, OrderLine
-from payments.gateways import Outcome
+from payments.gateways import EventKind, GatewayEvent, Outcome
 from payments.models import LedgerLine, Payment, Refund, UnappliedMoney
 from payments.services import (
     AlreadyResolved,
     DoesNotFitOrder,
     NoOrderNamed,
     NotForThisOrder,
+    PartlyReturned,
     ReasonMissing,
     Share,
     check_books,
@@ -27,7 +30,8 @@ from payments.services import (
     settle,
     take_ownership,
 )
-from tests.factories import AccountFactory, OrderFactory, PaymentFactory, UserFactory, report_on
+from payments.services.external_refunds import take_refund_news
+from tests.factories import AccountFactory, OrderFactory, PaymentFactory, UserFactory, paid_payment, report_on
 from tests.helpers import NOON, frozen
 from tests.payments.fakes import FakeBank
 
@@ -225,3 +229,91 @@ class TestResolving:
     def test_wants_a_reason(self) -> None:
         with pytest.raises(ReasonMissing):
             resolve_unapplied(unapplied_id=late_money().pk, action="refund", reason=" ", by=None, at=NOON)
+
+
+def of_nobody() -> UnappliedMoney:
+    """Its payment number is not ours."""
+    account = AccountFactory.create()
+    return kept(PaymentFactory.build(pk=7, order=None, amount_fen=9_900, expires_at=NOON, account=account))
+
+
+def paid_twice() -> UnappliedMoney:
+    payment = paid_payment(at=NOON)
+    return kept(payment, gateway_trade_no="T-second")
+
+
+def paid_by_another_attempt() -> UnappliedMoney:
+    payment = paid_payment(at=NOON)
+    return kept(PaymentFactory.create(order=payment.order, account=payment.account))
+
+
+CASES = {
+    "unknown": of_nobody,
+    "amount": lambda: kept(PaymentFactory.create(), amount_fen=5_000),
+    "currency": lambda: kept(PaymentFactory.create(), currency="USD"),
+    "late": late_money,
+    "second trade": paid_twice,
+    "second attempt": paid_by_another_attempt,
+}
+OUTCOMES: dict[tuple[str, str], type[DomainError] | None] = {
+    ("unknown", "revive"): NoOrderNamed,
+    ("unknown", "apply"): None,
+    ("unknown", "refund"): None,
+    ("amount", "revive"): NotForThisOrder,
+    ("amount", "apply"): NotForThisOrder,
+    ("amount", "refund"): None,
+    ("currency", "revive"): NotForThisOrder,
+    ("currency", "apply"): NotForThisOrder,
+    ("currency", "refund"): None,
+    ("late", "revive"): None,
+    ("late", "apply"): DoesNotFitOrder,
+    ("late", "refund"): None,
+    ("second trade", "revive"): NotForThisOrder,
+    ("second trade", "apply"): NotForThisOrder,
+    ("second trade", "refund"): None,
+    ("second attempt", "revive"): DoesNotFitOrder,
+    ("second attempt", "apply"): DoesNotFitOrder,
+    ("second attempt", "refund"): None,
+}
+
+
+class TestEveryKindWithEveryAction:
+    @pytest.mark.parametrize(("kind", "action"), OUTCOMES, ids=" ".join)
+    def test_is_dealt_with_for_a_reason_or_stays_in_the_queue(self, bank: FakeBank, kind: str, action: str) -> None:
+        money, refused = CASES[kind](), OUTCOMES[kind, action]
+        is_nameless = kind == "unknown" and action == "apply"
+        named = {"order_id": OrderFactory.create(total_fen=9_900).pk} if is_nameless else {}
+
+        with pytest.raises(refused) if refused else nullcontext():
+            resolve(money, action, **named)
+
+        money.refresh_from_db()
+        told = (money.resolution, money.resolution_note, money.owner is not None, money.resolved_at)
+        assert told == (("", "", False, None) if refused else (action, "客户要货", True, NOON))
+        assert list(chain.from_iterable(check_books(at=NOON))) == []
+
+
+class TestMoneyOfWhichSomeWentBackAtTheGateway:
+    @pytest.fixture
+    def money(self) -> UnappliedMoney:
+        money = of_nobody()
+        report = GatewayEvent(
+            kind=EventKind.REFUND, outcome=Outcome.SUCCEEDED, payment_no=money.payment_no, refund_no="CONSOLE1",
+            gateway_trade_no=money.gateway_trade_no, amount_fen=100,
+        )  # fmt: skip
+        take_refund_news(report=report, account_id=money.account_id, done=lambda _verdict: None, at=NOON)
+        money.refresh_from_db()
+        return money
+
+    def test_stays_in_the_queue_and_becomes_no_orders(self, money: UnappliedMoney) -> None:
+        with pytest.raises(PartlyReturned):
+            resolve(money, "apply", order_id=OrderFactory.create(total_fen=9_900).pk)
+
+        money.refresh_from_db()
+        assert (money.resolved_at, fen_of("suspense")) == (None, -9_800)
+
+    def test_is_refunded_for_the_rest(self, money: UnappliedMoney) -> None:
+        resolve(money, "refund")
+
+        assert Refund.objects.latest("pk").amount_fen == 9_800
+        assert list(chain.from_iterable(check_books(at=NOON))) == []

@@ -25,7 +25,7 @@ from sandbox.testing import RunningSandbox
 from tests.factories import OrderFactory
 from tests.gateways.letterbox import Letterbox
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 COMPUTER = "Mozilla/5.0 (X11; Linux x86_64) Chrome/140"
 PHONE = "Mozilla/5.0 (Linux; Android 15) Chrome/140 Mobile Safari/537.36"
@@ -169,8 +169,9 @@ class TestWechatPay:
         path = town.sells()
 
         response = begun(path, "wechatpay.h5", agent=PHONE)
-        cashier = town.browser.get(link_of(response.content.decode()))
-        assert response.headers["Referrer-Policy"] == "strict-origin"
+        assert response.headers["Referrer-Policy"] == "strict-origin"  # so that a browser tells what follows
+        came_from = {"referer": "http://shop.example/"}
+        cashier = town.browser.get(link_of(response.content.decode()), headers=came_from)
         assert cashier.status_code == 200
         town.gateway.pay(Payment.objects.get().payment_no)
         town.delivers()

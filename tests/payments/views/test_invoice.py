@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
@@ -12,7 +13,8 @@ from django.test import Client
 
 from orders.models import Order
 from payments.models import InvoiceLink, InvoiceRequest
-from payments.services import NothingReceived, create_invoice_link
+from payments.services import NothingReceived, create_invoice_link, receipt_pdf
+from tests import requirements
 from tests.factories import OrderFactory
 from tests.helpers import NOON, frozen
 from tests.payments.invoices import NUMBER, TAX_NO, asked, paid_order, pdf, refunded, take, xml
@@ -40,6 +42,12 @@ def customer(language: str = "en") -> Client:
     client = Client()
     client.cookies["django_language"] = language
     return client
+
+
+def unpacked(pdf: bytes) -> bytes:
+    """What stands in a PDF's compressed streams."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    return b"".join(zlib.decompressobj().decompress(it) for it in streams if it.startswith(b"\x78"))
 
 
 def text(response: Any) -> str:
@@ -178,3 +186,25 @@ class TestTheReceipt:
 
         assert "壹佰圆整" in page
         assert "￥78.00" in page
+
+    def test_is_to_be_printed_where_no_pdf_can_be_made(self, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(receipt_pdf, "find_spec", lambda name: None)
+        path = f"{link_to(order)}receipt"
+
+        assert "print this page" in text(customer().get(path))
+        refused = customer().get(path, {"pdf": "1"})
+        assert refused.headers["Content-Type"].startswith("text/html")
+        assert "print this page" in text(refused)
+
+    def test_comes_as_a_pdf_with_its_chinese_font_inside(self, order: Order) -> None:
+        requirements.pdf()
+        path = f"{link_to(order)}receipt"
+        assert "?pdf=1" in text(customer().get(path))
+
+        answer = customer("zh-hans").get(path, {"pdf": "1"})
+
+        assert answer.headers["Content-Type"] == "application/pdf"
+        assert answer.content.startswith(b"%PDF")
+        inside = unpacked(answer.content)
+        assert b"/FontFile" in inside
+        assert b"CJK" in inside

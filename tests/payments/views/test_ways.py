@@ -168,6 +168,12 @@ class TestInsideTheWallet:
         assert f'data-call-paySign="{payment.payment_no}"' in page
         assert "not open inside WeChat" in page  # hidden until the script finds it so
 
+    def test_who_turned_away_sees_what_there_is_to_pay(self, path: str) -> None:
+        page = text(get(f"{logged_in(path)}&code=anna", headers=WECHAT))
+
+        assert "￥99.00" in page
+        assert Payment.objects.get().order.order_no in page
+
     def test_who_pays_is_neither_kept_nor_shown(self, path: str) -> None:
         response = get(f"{logged_in(path)}&code=anna", headers=WECHAT)
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from sandbox import notices
 from sandbox.unionpay import gateway
 from sandbox.web import FORM, Request, Response
 
@@ -261,14 +262,13 @@ class TestFaults:
         assert shop.query(txn_time=shop.now).response.status == 502
         assert shop.back(shop.order("PAY00000002")).response.status == 502
 
-    def test_pay_before_the_order_is_answered(self, shop: Shop, mailbox: Mailbox, naps: list[float]) -> None:
+    def test_pay_before_the_order_is_answered(
+        self, shop: Shop, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         shop.sandbox.box.bell.clear()
         shop.control("notify_before_answer")
-        gateway.PATIENCE, kept = 0.0, gateway.PATIENCE
-        try:
-            shop.back(shop.order())
-        finally:
-            gateway.PATIENCE = kept
+        monkeypatch.setattr(notices, "PATIENCE", 0.0)
+        shop.back(shop.order())
         shop.sandbox.courier.deliver_due()
 
         assert [it["orderId"] for it in mailbox.forms] == [ORDER]

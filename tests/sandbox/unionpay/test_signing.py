@@ -134,6 +134,17 @@ class TestAuthority:
         leaf = x509.load_pem_x509_certificate(after["signPubKeyCert"].encode())
         assert str(leaf.serial_number) == rotated["cert_id"]
 
+    def test_takes_the_merchants_old_certificate_beside_the_new_until_it_is_revoked(self, shop: Shop) -> None:
+        shop.ask("POST", f"/sandbox/unionpay/merchants/{shop.credentials['mer_id']}/renew")
+        renewed = Shop(shop.sandbox)
+        both = shop.back(shop.order("PAY00000001")).code, renewed.back(renewed.order("PAY00000002")).code
+        assert both == ("00", "00")
+
+        shop.ask("POST", f"/sandbox/unionpay/merchants/{shop.credentials['mer_id']}/revoke")
+
+        left = shop.back(shop.order("PAY00000003")).code, renewed.back(renewed.order("PAY00000004")).code
+        assert left == ("11", "00")
+
 
 def test_the_parser_of_the_shop_minds_braces() -> None:
     assert parse("a=1&b={c=2&d=3}&e==") == {"a": "1", "b": "{c=2&d=3}", "e": "="}

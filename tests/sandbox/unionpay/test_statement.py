@@ -132,6 +132,15 @@ class TestStatement:
             ("REFUND000001", 880),
         ]
 
+    def test_can_say_a_thing_twice_or_keep_another_fee(self, day_after: Shop) -> None:
+        day_after.control("bill_duplicate", scope="PAY00000001", count=1)
+        day_after.control("bill_fee", scope="PAY00000002", value=9, count=1)
+
+        first, again, second, _ = rows(day_after.statement(TODAY[4:]))
+
+        assert first == again
+        assert (second[15], second[16]) == ("D000000000009", "C000000000491")
+
     def test_keeps_to_one_merchants_rows(self, day_after: Shop) -> None:
         made = day_after.ask("POST", "/sandbox/accounts", gateway="unionpay")["unionpay"]
 

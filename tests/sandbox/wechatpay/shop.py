@@ -100,7 +100,7 @@ class Shop:
         }
         return headers | ({"wechatpay-serial": self.wants} if self.wants else {})
 
-    def send(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Reply:
+    def send(self, method: str, target: str, body: bytes, headers: dict[str, str], *, address: str = "") -> Reply:
         split = urlsplit(target)
         request = Request(
             method,
@@ -110,6 +110,7 @@ class Shop:
             "application/json" if body else "",
             headers=headers,
             sent_target=target,
+            address=address,
         )
         return Reply(self.sandbox.respond(request))
 

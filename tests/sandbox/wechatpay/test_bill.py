@@ -58,7 +58,8 @@ class TestTradeBill:
         assert [row[9] for row in rows] == ["`SUCCESS", "`SUCCESS", "`REFUND"]
         assert [(row[12], row[16]) for row in rows] == [("`1.00", "`0.00"), ("`1.00", "`0.00"), ("`0.00", "`0.40")]
         assert summary[0] == "总交易单数"
-        assert [sums[0], sums[1], sums[2]] == ["`3.0", "`2.00", "`0.40"]
+        assert [row[22:24] for row in rows] == [["`0.01000", "`0.60%"]] * 2 + [["`-0.01000", "`0.60%"]]
+        assert [sums[0], sums[1], sums[2], sums[4]] == ["`3.0", "`2.00", "`0.40", "`0.01000"]
 
     @pytest.mark.parametrize(("kind", "count"), [("ALL", 3), ("SUCCESS", 2), ("REFUND", 1)])
     def test_holds_what_was_asked_for(self, sold: Shop, kind: str, count: int) -> None:
@@ -104,10 +105,16 @@ class TestTradeBill:
         extra = trade_rows(sold)
         sold.control("bill_changed", scope="ORDER1", value="7", count=1)
         changed = trade_rows(sold)
+        sold.control("bill_duplicate", scope="ORDER1", count=1)
+        twice = trade_rows(sold)
+        sold.control("bill_fee", scope="ORDER1", value="9", count=1)
+        dearer = trade_rows(sold)
 
         assert "`ORDER1" not in [row[6] for row in missing if len(row) > 6]
         assert "`ORDER1X" in [row[6] for row in extra if len(row) > 6]
         assert changed[1][12] == "`1.07"
+        assert twice[1] == twice[2]
+        assert [row[22] for row in dearer[1:3]] == ["`0.09000", "`0.01000"]
         assert trade_rows(sold)[1][12] == "`1.00"
 
 
@@ -118,7 +125,9 @@ class TestFundFlowBill:
         assert (header[0], len(header)) == ("记账时间", 11)
         assert [(row[5], row[6], row[7]) for row in rows] == [
             ("`收入", "`1.00", "`1.00"),
-            ("`收入", "`1.00", "`2.00"),
-            ("`支出", "`0.40", "`1.60"),
+            ("`支出", "`0.01", "`0.99"),
+            ("`收入", "`1.00", "`1.99"),
+            ("`支出", "`0.01", "`1.98"),
+            ("`支出", "`0.39", "`1.59"),  # 0.40, less what it brings back of the fee
         ]
-        assert sums == ["`3.0", "`2.0", "`2.00", "`1.0", "`0.40"]
+        assert sums == ["`5.0", "`2.0", "`2.00", "`3.0", "`0.41"]

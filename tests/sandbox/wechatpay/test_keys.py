@@ -70,6 +70,16 @@ class TestModes:
         old_shop.keys_do("retire")
         assert downloaded(old_shop) == [after.serial]
 
+    def test_the_merchants_next_certificate_stands_beside_the_old_until_that_is_revoked(self, shop: Shop) -> None:
+        shop.keys_do("renew")
+        renewed = Shop(shop.sandbox)
+        assert renewed.credentials["merchant_serial"] != shop.credentials["merchant_serial"]
+        assert (shop.native().status, renewed.native().status) == (200, 200)
+
+        shop.keys_do("revoke")
+
+        assert (shop.native().status, renewed.native().status) == (401, 200)
+
     def test_another_mode_is_none(self, shop: Shop) -> None:
         assert shop.keys_do("mode", mode="paper")["status"] == 400
         assert shop.ask("POST", "/sandbox/wechatpay/accounts/1900000000/rotate")["status"] == 404

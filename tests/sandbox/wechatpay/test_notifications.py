@@ -202,8 +202,8 @@ class TestFaults:
 
         assert (broken.status, broken.serial) == (503, "")
 
-    def test_pay_before_the_answer(self, shop: Shop, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("sandbox.wechatpay.gateway.nap", lambda _: shop.sandbox.courier.deliver_due())
+    def test_pay_before_the_answer(self, shop: Shop, mailbox: Mailbox) -> None:
+        shop.sandbox.courier.start()
         shop.control("notify_before_answer", count=1)
         shop.native()
 

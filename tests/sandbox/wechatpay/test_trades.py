@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from sandbox.app import Sandbox
+from sandbox.box import Options
 from sandbox.clock import DAY
 
 from ..merchant import Hands, Mailbox
@@ -128,19 +131,54 @@ class TestBody:
 
 
 class TestH5:
-    SCENE = {"payer_client_ip": "203.0.113.9", "h5_info": {"type": "Wap"}}
+    SCENE = {"payer_client_ip": "1.2.3.4", "h5_info": {"type": "Wap"}}
+    FROM_THE_SHOP = {"referer": "https://pay.shop.example/"}
+
+    def link(self, shop: Shop) -> str:
+        url = urlsplit(shop.call("POST", f"{PAY}/h5", shop.order(scene_info=self.SCENE)).content["h5_url"])
+        return f"{url.path}?{url.query}&redirect_url=https%3A%2F%2Fshop.example%2Fback"
 
     def test_leads_to_a_page_for_five_minutes(self, shop: Shop, hands: Hands) -> None:
-        url = urlsplit(shop.call("POST", f"{PAY}/h5", shop.order(scene_info=self.SCENE)).content["h5_url"])
-        target = f"{url.path}?{url.query}&redirect_url=https%3A%2F%2Fshop.example%2Fback"
+        target = self.link(shop)
 
-        page = shop.send("GET", target, b"", {})
+        page = shop.send("GET", target, b"", self.FROM_THE_SHOP)
         hands.pass_by(301)
-        late = shop.send("GET", target, b"", {})
+        late = shop.send("GET", target, b"", self.FROM_THE_SHOP)
 
         assert page.status == 200
         assert b"back=https%3A%2F%2Fshop.example%2Fback" in page.response.body
         assert late.status == 400
+
+    @pytest.mark.parametrize(
+        ("headers", "address", "why"),
+        [
+            ({}, "", "没有 Referer"),
+            ({"referer": "https://other.example/shop.example"}, "", "Referer 的域名"),
+            ({"referer": "https://myshop.example/"}, "", "Referer 的域名"),
+            (FROM_THE_SHOP, "1.2.3.5", "payer_client_ip 不一致"),
+            (FROM_THE_SHOP | {"user-agent": "Mozilla/5.0 MicroMessenger/8.0"}, "1.2.3.4", "请在微信外打开"),
+        ],
+    )
+    def test_refuses_who_comes_from_elsewhere(
+        self, shop: Shop, headers: dict[str, str], address: str, why: str
+    ) -> None:
+        shop.keys_do("h5", domain="shop.example")
+
+        refused = shop.send("GET", self.link(shop), b"", headers, address=address)
+
+        assert refused.status == 400
+        assert why in refused.response.body.decode()
+
+    @pytest.mark.parametrize("address", ["1.2.3.4", "127.0.0.1", "10.1.2.3", ""])
+    def test_takes_a_buyer_from_the_registered_domain_at_the_address_that_was_named(
+        self, shop: Shop, address: str
+    ) -> None:
+        shop.keys_do("h5", domain="shop.example")
+
+        assert shop.send("GET", self.link(shop), b"", self.FROM_THE_SHOP, address=address).status == 200
+
+    def test_takes_any_domain_where_none_is_registered(self, shop: Shop) -> None:
+        assert shop.send("GET", self.link(shop), b"", {"referer": "http://127.0.0.1:8000/"}).status == 200
 
     @pytest.mark.parametrize(
         "scene",
@@ -153,6 +191,18 @@ class TestH5:
     )
     def test_wants_to_know_the_payers_address(self, shop: Shop, scene: dict[str, Any]) -> None:
         assert shop.call("POST", f"{PAY}/h5", shop.order(scene_info=scene)).verdict == (400, "PARAM_ERROR")
+
+    def test_takes_the_machines_own_address_where_it_serves_that_machine_alone(
+        self, state_dir: Path, hands: Hands, mailbox: Mailbox
+    ) -> None:
+        here = Options(state_dir, public_url="http://127.0.0.1:8900", seed=1)
+        sandbox = Sandbox.open(here, clock=hands.clock(), post=mailbox)
+        scene = {"payer_client_ip": "127.0.0.1", "h5_info": {"type": "Wap"}}
+
+        answer = Shop(sandbox).call("POST", f"{PAY}/h5", Shop(sandbox).order(scene_info=scene))
+        sandbox.close()
+
+        assert answer.status == 200
 
 
 class TestCashier:
