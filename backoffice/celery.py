@@ -8,7 +8,10 @@ from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
+from backoffice import embedded_broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
+embedded_broker.register()
 
 app = Celery("backoffice")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -188,7 +188,7 @@ USE_TZ = True
 REDIS_URL = env.redis("REDIS_URL")  # "" = embedded: the same workers, woken through files in DATA_DIR
 EMBEDDED = not REDIS_URL
 BROKER_DIR = DATA_DIR / "broker"
-CELERY_BROKER_URL = REDIS_URL or ("memory://" if MODE == "test" else "filesystem://localhost")
+CELERY_BROKER_URL = REDIS_URL or ("memory://" if MODE == "test" else "folder://localhost")
 BELL = "off" if MODE == "test" and EMBEDDED else "celery"  # tests listen to it where they mean to
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     # A dead Redis must not hold a request up: the row is committed, and the sweeper finds it.

@@ -56,7 +56,7 @@ class TestDemo:
         settings = load()
 
         assert settings["DATABASES"]["default"]["NAME"] == str(tmp_path / "data" / "backoffice.sqlite3")
-        assert settings["CELERY_BROKER_URL"].startswith("filesystem://")
+        assert settings["CELERY_BROKER_URL"].startswith("folder://")
         assert settings["PUBLIC_URL"] == "http://localhost:8000"
         assert settings["DEBUG"] is False
 
