@@ -23,9 +23,13 @@ from .filters import KindFilter
 KINDS: dict[str, Any] = {
     ledger.COLLECT: _("Money collected"),
     ledger.APPLY: _("Unapplied money applied"),
+    ledger.KEEP: _("Unapplied money kept"),
+    ledger.GIVE_UP: _("Kept money taken up again"),
     ledger.RESERVE: _("Refund reserved"),
     ledger.SETTLE: _("Refund paid out"),
+    ledger.SETTLE_AGAIN: _("Refund paid out after all"),
     ledger.RELEASE: _("Refund released"),
+    ledger.UNDO: _("Refund undone"),
     ledger.FEES: _("Fees"),
     elsewhere.PAID: _("Collected elsewhere"),
     elsewhere.REFUNDED: _("Refunded elsewhere"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,6 +24,7 @@ from ..models import UnappliedMoney
 from . import looks
 from .base import FactsAdmin
 from .counts import GROUP
+from .endings import KeepAsIncome, PayBackOutside, TakeUpKept
 from .filters import AccountFilter
 from .parts import InParts, Part, PartFilter, everything
 
@@ -74,7 +75,7 @@ class ResolveForm(forms.Form):
         super().__init__(*args, **options)
         chosen = self.fields["action"]
         assert isinstance(chosen, forms.ChoiceField)  # noqa: S101 - declared above
-        proposed = services.proposal_now(money)
+        proposed = services.proposal_now(money, at=now())
         chosen.choices = [(code, _proposed(label, code == proposed)) for code, label in _open_to(money)]
 
     def clean_order_no(self) -> str:
@@ -96,10 +97,11 @@ class Resolve(ObjectAction[UnappliedMoney]):
         return row.resolved_at is None
 
     def is_next(self, row: UnappliedMoney) -> bool:
-        return True
+        return services.proposal_now(row, at=now()) != Action.OUTSIDE
 
     def form(self, row: UnappliedMoney, request: HttpRequest, **given: Any) -> forms.Form:
-        initial = {"action": services.proposal_now(row), "order_no": row.order.order_no if row.order else ""}
+        proposed = services.proposal_now(row, at=now())
+        initial = {"action": proposed, "order_no": row.order.order_no if row.order else ""}
         return ResolveForm(money=row, initial=initial, **given)
 
     def run(self, deed: Deed[UnappliedMoney]) -> object:
@@ -158,12 +160,12 @@ class UnappliedMoneyAdmin(InParts, FactsAdmin[UnappliedMoney]):
     )
     list_display_links = None
     list_filter = (PartFilter, "reason", "received_at", AccountFilter)
-    list_select_related = ("account", "order", "owner")
+    list_select_related = ("account", "order", "owner", "payment")
     search_fields = ("gateway_trade_no",)
     search_help_text = gettext_lazy("Gateway, payment or order number; paste up to 200")
     ordering = ("received_at", "pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (Take(), Resolve())
+    object_actions = (Take(), Resolve(), PayBackOutside(), KeepAsIncome(), TakeUpKept())
     panels = (
         Panel(
             name="refunds",
@@ -194,9 +196,11 @@ class UnappliedMoneyAdmin(InParts, FactsAdmin[UnappliedMoney]):
 
     def prepare_rows(self, request: HttpRequest, rows: list[UnappliedMoney]) -> None:
         super().prepare_rows(request, rows)
-        may = actor(request).has_perm(RESOLVE)
+        prefetch_related_objects(rows, "refunds")  # whether the gateway denied one already
+        person = actor(request)
         for row in rows:
-            setattr(row, "back", request.get_full_path() if may else "")  # noqa: B010
+            setattr(row, "back", request.get_full_path() if person.has_perm(RESOLVE) else "")  # noqa: B010
+            setattr(row, "may_record", person.has_perm(PayBackOutside.permission))  # noqa: B010
 
     @admin.display(description=gettext_lazy("age"), ordering="received_at")
     def age(self, row: UnappliedMoney) -> SafeString:
@@ -237,7 +241,8 @@ class UnappliedMoneyAdmin(InParts, FactsAdmin[UnappliedMoney]):
 
     @admin.display(description=gettext_lazy("proposed"))
     def proposal(self, row: UnappliedMoney) -> str:
-        return str((services.proposal_now(row) if row.resolved_at is None else Action(row.proposed_action)).label)
+        is_open = row.resolved_at is None
+        return str((services.proposal_now(row, at=now()) if is_open else Action(row.proposed_action)).label)
 
     @admin.display(description=gettext_lazy("owner"))
     def owner_cell(self, row: UnappliedMoney) -> object:
@@ -261,7 +266,9 @@ class UnappliedMoneyAdmin(InParts, FactsAdmin[UnappliedMoney]):
         if row.resolved_at is not None or not back:
             return SafeString()
         take = button(Take.label, href=action_address(row, "take", back=back)) if row.owner is None else ""
-        resolve = button(Resolve.label, href=action_address(row, "resolve", back=back), primary=True)
+        goes_outside = services.proposal_now(row, at=now()) == Action.OUTSIDE and getattr(row, "may_record", False)
+        deed = PayBackOutside if goes_outside else Resolve
+        resolve = button(deed.label, href=action_address(row, deed.name, back=back), primary=True)
         return format_html('<span class="bo-row bo-nowrap">{}{}</span>', resolve, take)
 
     amount = fen("amount_fen", gettext_lazy("amount"))
@@ -270,7 +277,8 @@ class UnappliedMoneyAdmin(InParts, FactsAdmin[UnappliedMoney]):
 def _open_to(money: UnappliedMoney) -> list[tuple[str, Any]]:
     """A wrong sum or a number that is not ours revives nothing."""
     may_revive = money.order is not None and money.order.is_closed
-    return [(code, label) for code, label in Action.choices if code != Action.REVIVE or may_revive]
+    offered = (Action.REVIVE, Action.APPLY, Action.REFUND) if may_revive else (Action.APPLY, Action.REFUND)
+    return [(it.value, it.label) for it in offered]
 
 
 def _proposed(label: Any, is_proposed: bool) -> str:

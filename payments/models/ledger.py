@@ -36,6 +36,7 @@ class LedgerLine(models.Model):
         FEES = "fees", _("Fees")
         REFUNDS_PAYABLE = "refunds_payable", _("Refunds payable")
         SUSPENSE = "suspense", _("Suspense")
+        OTHER_INCOME = "other_income", _("Other income")  # unapplied money that is kept, with the reason
 
     entry = models.ForeignKey(LedgerEntry, models.PROTECT, related_name="lines", verbose_name=_("entry"))
     account = models.CharField(_("account"), max_length=16, choices=Account)

@@ -25,6 +25,8 @@ class UnappliedMoney(models.Model):
         REVIVE = "revive", _("Revive the order")
         APPLY = "apply", _("Apply to an order")
         REFUND = "refund", _("Refund")
+        OUTSIDE = "outside", _("Pay back outside the gateway")  # which refuses to, or takes no refund of it any more
+        INCOME = "income", _("Keep as other income")
 
     account = models.ForeignKey(GatewayAccount, models.PROTECT, related_name="+", verbose_name=_("account"))
     gateway_trade_no = models.CharField(_("gateway transaction id"), max_length=64)
@@ -51,6 +53,7 @@ class UnappliedMoney(models.Model):
     class Meta:
         verbose_name = _("unapplied money")
         verbose_name_plural = _("unapplied money")
+        permissions = (("keep_unappliedmoney", _("Can keep unapplied money as other income")),)
         constraints = (
             models.UniqueConstraint(fields=("account", "gateway_trade_no"), name="unapplied_once"),
             CheckConstraint(name="unapplied_amount", condition=Q(amount_fen__gt=0)),

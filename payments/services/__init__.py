@@ -274,7 +274,6 @@ __all__ = [
     "WebhookNotFound",
     "WrongSetup",
     "WrongTaxNumber",
-    "accounts_offering",
     "agree_fee",
     "answer_questions",
     "apply_notifications",

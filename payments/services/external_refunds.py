@@ -29,7 +29,7 @@ from .querying import ask_soon
 from .refund_outcomes import book_success
 from .shares import everything_first, split
 from .troubles import Severity, tell_refund
-from .unapplied import Action, find_unapplied
+from .unapplied import Action, find_unapplied, take_up_again
 from .verdicts import Result
 from .words import shop_language
 
@@ -172,6 +172,8 @@ def _book_from_suspense(*, money_id: int, report: GatewayEvent, amount_fen: int,
     left_fen = left_in_suspense(money)
     if amount_fen > left_fen:
         raise RefundExceedsMoney(amount=yuan(amount_fen), left=yuan(left_fen))
+    if money.resolution == Action.INCOME:
+        take_up_again(money=money, at=at)  # it was kept, and somebody gave it back all the same
     refund = _create(report, key=key, amount_fen=amount_fen, at=at)
     refund.unapplied, refund.payment, refund.order = money, money.payment, money.order
     refund.save()

@@ -24,6 +24,10 @@ SENTENCES = {
     f"unapplied_{Reason.ORDER_CLOSED}": _("%(amount)s came after the order was closed (%(trade_no)s)."),
     f"unapplied_{Reason.ALREADY_PAID}": _("%(amount)s came although the order was paid (%(trade_no)s)."),
     "unapplied_resolved": _("Unapplied money of %(amount)s was dealt with (%(trade_no)s)."),
+    "unapplied_kept": _("Unapplied money of %(amount)s was kept as other income (%(trade_no)s): %(reason)s"),
+    "unapplied_taken_up": _(
+        "Unapplied money of %(amount)s that was kept is looked at again (%(trade_no)s): %(reason)s"
+    ),
     "refund_requested": _("Refund %(refund_no)s of %(amount)s was requested: %(reason)s"),
     "refund_awaits_approval": _("Refund %(refund_no)s of %(amount)s was requested and awaits approval: %(reason)s"),
     "refund_approved": _("Refund %(refund_no)s of %(amount)s was approved."),

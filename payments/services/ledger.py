@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Sum
+
 from kernel.bulk import fast_insert
 
 from ..models import LedgerEntry, LedgerLine, Payment, Refund, Statement, UnappliedMoney
 
 Account = LedgerLine.Account
 COLLECT, APPLY = "collect", "apply"
+KEEP, GIVE_UP = "keep", "give_up"  # each with a number: money that was kept can be taken up again
 RESERVE, SETTLE, RELEASE, UNDO = "refund_reserve", "refund_settle", "refund_release", "refund_undo"
 SETTLE_AGAIN = "refund_settle_again"  # after it was undone: the gateway said failed, and then that it went
 SETTLES = (SETTLE, SETTLE_AGAIN)
@@ -113,6 +116,34 @@ def apply_unapplied(*, money: UnappliedMoney, order_id: int, at: datetime) -> No
     source = Source(kind=APPLY, type="unapplied", id=money.pk, reference=money.gateway_trade_no)
     postings = _move(money.amount_fen, debit=_suspense(money), credit=_receivable(order_id))
     book(source=source, postings=postings, at=at)
+
+
+def keep_unapplied(*, money: UnappliedMoney, amount_fen: int, at: datetime) -> None:
+    """Out of suspense: it becomes nobody's order, and does not go back."""
+    _book_keeping(money, f"{KEEP}:{_times_kept(money) + 1}", amount_fen, at=at)
+
+
+def give_up_kept(*, money: UnappliedMoney, at: datetime) -> None:
+    """Back to suspense, all that was kept of it."""
+    _book_keeping(money, f"{GIVE_UP}:{_times_kept(money)}", -kept_fen(money=money), at=at)
+
+
+def kept_fen(*, money: UnappliedMoney) -> int:
+    lines = LedgerLine.objects.filter(
+        entry__source_type="unapplied", entry__source_id=money.pk, account=Account.OTHER_INCOME
+    )
+    return -(lines.aggregate(fen=Sum("amount_fen"))["fen"] or 0)
+
+
+def _times_kept(money: UnappliedMoney) -> int:
+    entries = LedgerEntry.objects.filter(source_type="unapplied", source_id=money.pk)
+    return entries.filter(kind__startswith=f"{KEEP}:").count()
+
+
+def _book_keeping(money: UnappliedMoney, kind: str, amount_fen: int, *, at: datetime) -> None:
+    source = Source(kind=kind, type="unapplied", id=money.pk, reference=money.gateway_trade_no)
+    income = Posting(account=Account.OTHER_INCOME, amount_fen=0, gateway_account_id=money.account_id)
+    book(source=source, postings=_move(amount_fen, debit=_suspense(money), credit=income), at=at)
 
 
 def reserve_refund(*, refund: Refund, at: datetime) -> None:

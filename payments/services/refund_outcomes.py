@@ -23,7 +23,7 @@ from .journal import note
 from .refund_doubts import book_surplus, doubt, is_covered, tell_contradicted
 from .refund_letters import tell_customer
 from .troubles import Severity, tell_refund
-from .unapplied import Action, alert
+from .unapplied import Action, alert, take_up_again
 from .words import shop_language
 
 Status = Refund.Status
@@ -83,6 +83,8 @@ def _succeed(refund: Refund, report: GatewayEvent, *, at: datetime) -> None:
         return
     if not is_reserved and refund.is_settled_by_hand:
         tell_contradicted(refund=refund, at=at)
+    if refund.unapplied is not None and refund.unapplied.resolution == Action.INCOME:
+        take_up_again(money=refund.unapplied, at=at)  # it was kept, for it had not gone back
     refund.settled_at = report.occurred_at
     book_success(refund=refund, reserved=is_reserved, at=at)
     if refund.unapplied is not None and not is_reserved:

@@ -108,7 +108,8 @@ def _has_moved(account: GatewayAccount, day: date) -> bool:
     start, end = day_bounds(day)
     paid = Payment.objects.filter(account=account, paid_at__gte=start, paid_at__lt=end)
     kept = UnappliedMoney.objects.filter(account=account, received_at__gte=start, received_at__lt=end)
-    back = Refund.objects.filter(payment__account=account, settled_at__gte=start, settled_at__lt=end)
+    through = Refund.objects.filter(payment__account=account, way=Refund.Way.GATEWAY)
+    back = through.filter(settled_at__gte=start, settled_at__lt=end)
     return paid.exists() or kept.exists() or back.exists()
 
 

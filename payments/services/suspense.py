@@ -25,8 +25,8 @@ from .attempts import close_others
 from .external_refunds import lock_money
 from .four_eyes import first_status
 from .journal import note
-from .refunding import ReasonMissing, commission
-from .unapplied import Action
+from .refunding import ReasonMissing, RefundTooLate, commission
+from .unapplied import Action, is_too_late, refund_window
 
 NUMBER_LENGTH = 32
 
@@ -79,7 +79,7 @@ def resolve_unapplied(
 
     Giving back above the person's cap, or by a rule, waits for somebody else's approval.
 
-    :param action: an UnappliedMoney.Action
+    :param action: REVIVE, APPLY or REFUND
     :param order_id: for APPLY; without it, the order that the money came for
     :raises ReasonMissing: if nobody says why
     :raises AlreadyResolved: if it was dealt with
@@ -88,6 +88,7 @@ def resolve_unapplied(
     :raises PartlyReturned: if some of it was refunded at the gateway's console, and the rest shall go to an order
     :raises NotForThisOrder: if it is another currency, another order's, or a sum that neither was asked for nor fits
     :raises RefundAboveCap: if the person may not refund so much, nor request it
+    :raises RefundTooLate: if the gateway does not take refunds of it any more
     :raises CannotRevive: if the order cannot come back
     """
     if not reason.strip():
@@ -102,7 +103,10 @@ def resolve_unapplied(
             _revive(money, by=by, at=at)
         case Action.APPLY:
             _apply(money, order_id=order_id or money.order_id, at=at)
-    _note_resolution(money, Action(action), reason=reason.strip(), by=by, at=at)
+        case ending:
+            raise ValueError(ending)  # `endings` asks for more: how it was paid back, and another right
+    facts = {"amount": yuan(money.amount_fen), "trade_no": money.gateway_trade_no}
+    note_resolution(money, Action(action), reason=reason.strip(), told=("unapplied_resolved", facts), by=by, at=at)
     return money
 
 
@@ -180,11 +184,12 @@ def _refund(money: UnappliedMoney, *, reason: str, by_rule: bool, by: User | Non
     amount_fen = left_in_suspense(money)
     if amount_fen <= 0:
         raise AlreadyResolved
+    if is_too_late(money=money, at=at):
+        raise RefundTooLate(days=refund_window(money).days)
     status = first_status(amount_fen=amount_fen, by=by, by_rule=by_rule, at=at)
-    tries = Refund.objects.filter(unapplied=money).count()
     refund = Refund.objects.create(
         refund_no=gateway_number("R", at=at),
-        request_key=f"unapplied:{money.pk}:{tries + 1}",
+        request_key=key_of_next(money),
         payment=money.payment,
         order=money.order,
         unapplied=money,
@@ -202,9 +207,25 @@ def _refund(money: UnappliedMoney, *, reason: str, by_rule: bool, by: User | Non
     commission(refund, by=by, at=at)
 
 
-def _note_resolution(
-    money: UnappliedMoney, action: UnappliedMoney.Action, *, reason: str, by: User | None, at: datetime
+def key_of_next(money: UnappliedMoney) -> str:
+    """Of the next refund of locked money: each is asked for once."""
+    return f"unapplied:{money.pk}:{Refund.objects.filter(unapplied=money).count() + 1}"
+
+
+def note_resolution(
+    money: UnappliedMoney,
+    action: UnappliedMoney.Action,
+    *,
+    reason: str,
+    told: tuple[str, dict[str, str]],
+    by: User | None,
+    at: datetime,
 ) -> None:
+    """
+    Money that is locked has come to its end: into its row, the audit log and its order's timeline; its alert is over.
+
+    :param told: the sentence of the timeline, and its facts
+    """
     money.resolution, money.resolution_note, money.resolved_at = action, reason[:300], at
     money.owner = money.owner or by
     money.save()
@@ -212,5 +233,5 @@ def _note_resolution(
     audit.record(action="payments.resolve_unapplied", subject=money, by=by, at=at, after=after, reason=reason)
     alerts.resolve(kind="payments.unapplied", subject=money.gateway_trade_no, by=by, at=at)
     if money.order is not None:
-        facts = {"amount": yuan(money.amount_fen), "trade_no": money.gateway_trade_no}
-        note(order=money.order, code="unapplied_resolved", facts=facts, by=by, at=at)
+        code, facts = told
+        note(order=money.order, code=code, facts=facts, by=by, at=at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,8 +15,8 @@ from kernel.money import CNY, yuan
 from orders.models import Order
 
 from ..events import MoneyUnapplied
-from ..gateways import EventKind, GatewayEvent, Outcome
-from ..models import Notification, Payment, UnappliedMoney
+from ..gateways import EventKind, GatewayEvent, Outcome, gateway_class
+from ..models import Notification, Payment, Refund, UnappliedMoney
 from . import ledger
 from .journal import note
 from .words import shop_language
@@ -101,9 +101,43 @@ def find_unapplied(*, account_id: int, gateway_trade_no: str) -> UnappliedMoney 
     return UnappliedMoney.objects.filter(account_id=account_id, gateway_trade_no=gateway_trade_no).first()
 
 
-def proposal_now(money: UnappliedMoney) -> UnappliedMoney.Action:
-    """What to do with it as its order stands now: a price changed since may have made it fit."""
-    return propose(reason=Reason(money.reason), order=money.order, amount_fen=money.amount_fen, currency=money.currency)
+def proposal_now(money: UnappliedMoney, *, at: datetime) -> UnappliedMoney.Action:
+    """
+    What to do with it as its order stands now: a price changed since may have made it fit.
+
+    What somebody wanted to give back and its gateway does not, or not any more, goes back outside it.
+    """
+    reason = Reason(money.reason)
+    action = propose(reason=reason, order=money.order, amount_fen=money.amount_fen, currency=money.currency)
+    if action != Action.APPLY and (_was_denied(money) or is_too_late(money=money, at=at)):
+        return Action.OUTSIDE
+    return action
+
+
+def refund_window(money: UnappliedMoney) -> timedelta:
+    """How long after the payment its gateway takes refunds."""
+    return gateway_class(code=money.account.gateway).capabilities.refund_window or timedelta.max
+
+
+def is_too_late(*, money: UnappliedMoney, at: datetime) -> bool:
+    """Whether its gateway takes no refund of it any more."""
+    payment = money.payment
+    is_own = payment is not None and payment.gateway_trade_no == money.gateway_trade_no
+    paid_at = (payment.paid_at if payment is not None and is_own else None) or money.received_at
+    return at - paid_at > refund_window(money)
+
+
+def _was_denied(money: UnappliedMoney) -> bool:
+    """By its gateway, or it did not arrive, as a person saw. Reads what callers of many have fetched."""
+    return any(it.status == Refund.Status.FAILED for it in money.refunds.all())
+
+
+def take_up_again(*, money: UnappliedMoney, at: datetime) -> None:
+    """What was kept is in suspense again, and somebody's work. The money is locked."""
+    ledger.give_up_kept(money=money, at=at)
+    money.resolution, money.resolved_at = "", None
+    money.save(update_fields=["resolution", "resolved_at"])
+    alert(money=money, at=at)
 
 
 def propose(

@@ -220,7 +220,9 @@ def deal_with_unapplied(world: World) -> None:
     money = UnappliedMoney.objects.filter(resolved_at=None).order_by("pk").first()
     if money is None:
         return
-    action = payments.proposal_now(money)
+    action = payments.proposal_now(money, at=now())
+    if action == UnappliedMoney.Action.OUTSIDE:  # here, a gateway that once refused is asked again
+        action = UnappliedMoney.Action.REFUND
     resolve = lambda: payments.resolve_unapplied(  # noqa: E731
         unapplied_id=money.pk, action=action, reason="模拟", by=None, at=now()
     )

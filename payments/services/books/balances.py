@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from ...models import GatewayAccount, LedgerEntry, LedgerLine, Payment, Refund, Statement, UnappliedMoney
 from ..ledger import SETTLE, SETTLE_AGAIN, UNDO
 from .looking import Account, Offender, sums
-from .of_money import TO_ORDERS
+from .of_money import TO_ORDERS, Action
 
 Succeeded = Payment.Status.SUCCEEDED
+NOT_HELD = (*TO_ORDERS, Action.INCOME)
 HELD = (*Refund.IN_FLIGHT, Refund.Status.SUCCEEDED)
 
 
@@ -23,13 +24,31 @@ def clearing() -> Iterator[Offender]:
 
 
 def suspense() -> Iterator[Offender]:
-    """Suspense = money that became no order's, less what of it went back or is on its way; and what went back twice."""
-    kept = UnappliedMoney.objects.exclude(resolution__in=TO_ORDERS)
+    """Suspense = money that became nobody's, less what of it went back or is on its way; and what went back twice."""
+    kept = UnappliedMoney.objects.exclude(resolution__in=NOT_HELD)
     back = Refund.objects.filter(status__in=HELD, unapplied__isnull=False)
-    back = back.exclude(unapplied__resolution__in=TO_ORDERS)
+    back = back.exclude(unapplied__resolution__in=NOT_HELD)
     twice = _by_account(_surplus())
     parts = (_negative(sums(kept, "account_id")), sums(back, "unapplied__account_id"), *twice)
     yield from _compare("suspense", Account.SUSPENSE, parts)
+
+
+def other_income() -> Iterator[Offender]:
+    """Other income = money that is kept, less what of it went back before."""
+    kept = UnappliedMoney.objects.filter(resolution=Action.INCOME)
+    back = Refund.objects.filter(status__in=HELD, unapplied__resolution=Action.INCOME)
+    parts = (_negative(sums(kept, "account_id")), sums(back, "unapplied__account_id"))
+    yield from _compare("other_income", Account.OTHER_INCOME, parts)
+
+
+def elsewhere() -> Iterator[Offender]:
+    """What left the money elsewhere for no order is what was paid back outside the gateways of unapplied money."""
+    lines = LedgerLine.objects.filter(account=Account.ELSEWHERE, order=None)
+    done = Refund.objects.filter(status=Refund.Status.SUCCEEDED, order=None).exclude(way=Refund.Way.GATEWAY)
+    booked_fen, recorded_fen = (rows.aggregate(fen=Sum("amount_fen"))["fen"] or 0 for rows in (lines, done))
+    if booked_fen + recorded_fen:
+        facts = {"ledger_fen": booked_fen, "paid_back_fen": recorded_fen}
+        yield Offender(check="elsewhere", reference="no order", facts=facts)
 
 
 def _compare(check: str, account: LedgerLine.Account, parts: tuple[dict[int, int], ...]) -> Iterator[Offender]:
@@ -85,4 +104,4 @@ def _negative(part: dict[int, int]) -> dict[int, int]:
     return {pk: -amount_fen for pk, amount_fen in part.items()}
 
 
-BALANCES = (clearing, suspense)
+BALANCES = (clearing, suspense, other_income, elsewhere)

@@ -12,7 +12,7 @@ from orders.models import Order
 
 from ...models import LedgerEntry, LedgerLine, Payment, Refund, Statement, UnappliedMoney
 from ..elsewhere import PAID, REFUNDED, SOURCE
-from ..ledger import APPLY, COLLECT, FEES, RELEASE, RESERVE, SETTLE, SETTLE_AGAIN, SETTLES, UNDO
+from ..ledger import APPLY, COLLECT, FEES, GIVE_UP, KEEP, RELEASE, RESERVE, SETTLE, SETTLE_AGAIN, SETTLES, UNDO
 from .looking import Account, Offender, Span
 from .of_money import TO_ORDERS
 
@@ -89,6 +89,8 @@ PROOFS: dict[tuple[str, str], Prove] = {
     ("payment", COLLECT): _there(Payment.objects.filter(status=Payment.Status.SUCCEEDED)),
     ("unapplied", COLLECT): _there(UnappliedMoney.objects.all()),
     ("unapplied", APPLY): _there(UnappliedMoney.objects.filter(resolution__in=TO_ORDERS)),
+    ("unapplied", KEEP): _there(UnappliedMoney.objects.all()),  # how much of it, `unapplied_resolved` proves
+    ("unapplied", GIVE_UP): _there(UnappliedMoney.objects.all()),
     ("refund", RESERVE): _there(Refund.objects.all()),
     ("refund", RELEASE): _there(Refund.objects.all()),
     ("refund", SETTLE): _settled,

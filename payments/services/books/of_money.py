@@ -16,6 +16,7 @@ from .looking import Account, Offender, Span, named, sums
 
 Action = UnappliedMoney.Action
 TO_ORDERS = (Action.APPLY, Action.REVIVE)
+BACK = (Action.REFUND, Action.OUTSIDE)
 
 
 def payment_refunds(span: Span) -> Iterator[Offender]:
@@ -129,14 +130,21 @@ def unapplied_resolved(span: Span) -> Iterator[Offender]:
     applied = set(entries.values_list("source_id", flat=True))
     back = Refund.objects.filter(span.by("unapplied_id"), status__in=(*Refund.IN_FLIGHT, Refund.Status.SUCCEEDED))
     returned = sums(back, "unapplied_id")
+    outside = set(back.exclude(way=Refund.Way.GATEWAY).values_list("unapplied_id", flat=True))
+    lines = LedgerLine.objects.filter(span.by("entry__source_id"), entry__source_type="unapplied")
+    kept = sums(lines.filter(account=Account.OTHER_INCOME), "entry__source_id")
     for money in UnappliedMoney.objects.filter(span.rows).order_by("pk"):
-        fault = _fault_of(money, returned_fen=returned.get(money.pk, 0), is_applied=money.pk in applied)
+        left_fen = money.amount_fen - returned.get(money.pk, 0)
+        fault = _fault_of(money, left_fen=left_fen, is_applied=money.pk in applied)
+        fault = fault or _fault_of_ending(
+            money, left_fen=left_fen, kept_fen=-kept.get(money.pk, 0), is_outside=money.pk in outside
+        )
         if fault:
             facts = {"fault": fault, "resolution": money.resolution}
             yield Offender(check="unapplied_resolved", reference=money.gateway_trade_no, facts=facts)
 
 
-def _fault_of(money: UnappliedMoney, *, returned_fen: int, is_applied: bool) -> str:
+def _fault_of(money: UnappliedMoney, *, left_fen: int, is_applied: bool) -> str:
     resolution, is_resolved = money.resolution, money.resolved_at is not None
     if is_resolved != bool(resolution):
         return "resolved without saying how" if is_resolved else "open, yet it says how it was resolved"
@@ -144,9 +152,18 @@ def _fault_of(money: UnappliedMoney, *, returned_fen: int, is_applied: bool) -> 
         return "resolved without a reason"
     if is_applied != (resolution in TO_ORDERS):
         return "in the ledger as applied" if is_applied else "not in the ledger as applied"
-    left_fen = money.amount_fen - returned_fen
-    if left_fen < 0 or (resolution == Action.REFUND and left_fen) or (resolution in TO_ORDERS and returned_fen):
+    is_some_back = left_fen != money.amount_fen
+    if left_fen < 0 or (resolution in BACK and left_fen) or (resolution in TO_ORDERS and is_some_back):
         return "not as much goes back as came"
+    return ""
+
+
+def _fault_of_ending(money: UnappliedMoney, *, left_fen: int, kept_fen: int, is_outside: bool) -> str:
+    """Of money that its gateway does not give back, the books say where it is."""
+    if kept_fen != (left_fen if money.resolution == Action.INCOME else 0):
+        return "in the ledger, another sum is kept"
+    if money.resolution == Action.OUTSIDE and not is_outside:
+        return "nothing is recorded as paid back outside the gateway"
     return ""
 
 

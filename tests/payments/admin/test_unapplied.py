@@ -128,3 +128,62 @@ class TestDealingWithIt:
 
         assert "重复付款" in text
         assert Refund.objects.get().refund_no in text
+
+
+class TestPayingItBackOutside:
+    def test_books_it_without_the_gateway(self, finance: Client, money: UnappliedMoney) -> None:
+        page = submit(finance, act("outside", money), way="cash", reason="收据 12")
+
+        money.refresh_from_db()
+        paid_back = Refund.objects.get()
+        assert (money.resolution, paid_back.way, paid_back.requested_by) == ("outside", "cash", somebody(Role.FINANCE))
+        assert "The audit log keeps the reason" in text_of(page)
+
+    def test_twice_with_one_form_or_two_records_once(self, finance: Client, money: UnappliedMoney) -> None:
+        key = new_once_key()
+        pages = [submit(finance, act("outside", money), it, way="bank", reason="转账") for it in (key, key, "")]
+
+        assert Refund.objects.count() == 1
+        assert "nothing was done twice" in text_of(pages[1])
+        assert (pages[2].status_code, "dealt with already" in text_of(pages[2])) == (422, True)
+
+    def test_is_the_next_step_once_the_gateway_has_denied_it(self, finance: Client, money: UnappliedMoney) -> None:
+        submit(finance, act("resolve", money), action="refund", reason="退")
+        Refund.objects.update(status="failed")
+        UnappliedMoney.objects.update(resolved_at=None, resolution="")
+
+        html = finance.get(address("payments_unappliedmoney_changelist")).content.decode()
+
+        assert (act("outside", money) in html, act("resolve", money) in html) == (True, False)
+
+    def test_offers_to_write_only_where_there_is_an_order(self, finance: Client, money: UnappliedMoney) -> None:
+        assert 'name="tells_customer"' in finance.get(act("outside", money)).content.decode()
+        UnappliedMoney.objects.update(order=None)
+
+        assert 'name="tells_customer"' not in finance.get(act("outside", money)).content.decode()
+
+
+class TestKeepingIt:
+    def test_books_it_as_other_income_and_takes_it_up_again(self, finance: Client, money: UnappliedMoney) -> None:
+        page = submit(finance, act("keep", money), reason="无法联系付款人")
+        money.refresh_from_db()
+        assert (money.resolution, "￥99.00 is booked as other income." in text_of(page)) == ("income", True)
+
+        submit(finance, act("take_up", money), reason="付款人来电")
+
+        money.refresh_from_db()
+        assert (money.resolution, money.resolved_at) == ("", None)
+        assert AuditEntry.objects.filter(action="payments.take_up_kept", reason="付款人来电").exists()
+
+    def test_needs_a_reason(self, finance: Client, money: UnappliedMoney) -> None:
+        assert submit(finance, act("keep", money)).status_code == 422
+
+        money.refresh_from_db()
+        assert money.resolved_at is None
+
+    @pytest.mark.parametrize("deed", ["keep", "take_up", "outside"])
+    def test_is_forbidden_to_managers(self, money: UnappliedMoney, deed: str) -> None:
+        page = submit(signed_in(Role.MANAGER), act(deed, money), way="bank", reason="x")
+
+        money.refresh_from_db()
+        assert (page.status_code, money.resolved_at) == (403, None)

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.db.models import F, QuerySet
 
-from kernel.models import Approval
+from kernel.models import Approval, User
 from orders.models import Order, OrderEvent, OrderLine
 from payments.models import (
     Discrepancy,
@@ -39,6 +39,7 @@ from payments.services import (
     resolve_unapplied,
     settle,
 )
+from payments.services.endings import keep_as_income, pay_back_outside
 from tests.factories import AccountFactory, OrderFactory, PaymentFactory, UserFactory, paid_payment, report_on
 from tests.helpers import NOON, frozen
 from tests.payments.fakes import message
@@ -70,6 +71,8 @@ class Shop:
     unapplied: UnappliedMoney
     returned: UnappliedMoney
     applied: UnappliedMoney
+    outside: UnappliedMoney
+    kept: UnappliedMoney
     invoice: InvoiceRequest
     statement: Statement
     notification: Notification
@@ -95,6 +98,19 @@ def wrong_sum(account: GatewayAccount, amount_fen: int) -> UnappliedMoney:
 def resolved(money: UnappliedMoney, action: str) -> UnappliedMoney:
     resolve_unapplied(unapplied_id=money.pk, action=action, reason="说好的", by=None, at=NOON)
     resolve_refunds(at=NOON, limit=10)
+    return UnappliedMoney.objects.get(pk=money.pk)
+
+
+def strange(account: GatewayAccount) -> UnappliedMoney:
+    """Of a number that is not ours, so of no order."""
+    payment = PaymentFactory.build(pk=7_777, order=None, amount_fen=13, expires_at=NOON, account=account)
+    money = settle(report=report_on(payment), account_id=account.pk, at=NOON)
+    assert isinstance(money, UnappliedMoney)
+    return money
+
+
+def paid_back_outside(money: UnappliedMoney, *, by: User) -> UnappliedMoney:
+    pay_back_outside(unapplied_id=money.pk, way="cash", reason="收据 7", by=by, at=NOON)
     return UnappliedMoney.objects.get(pk=money.pk)
 
 
@@ -149,6 +165,8 @@ def shop() -> Shop:
         offline=offline,
         unapplied=wrong_sum(account, 7),
         returned=resolved(wrong_sum(account, 5), "refund"),
+        outside=paid_back_outside(strange(account), by=manager),
+        kept=keep_as_income(unapplied_id=wrong_sum(account, 11).pk, reason="无主", by=manager, at=NOON),
         applied=resolved(UnappliedMoney.objects.get(payment=revived), "revive"),
         invoice=invoiced(account),
         statement=with_statement(account),
@@ -329,6 +347,18 @@ FAULTS: dict[str, tuple[Plant, Callable[[Shop], str | set[str]]]] = {
         lambda it: UnappliedMoney.objects.filter(pk=it.applied.pk).update(resolution_note=" "),
         lambda it: it.applied.gateway_trade_no,
     ),
+    "unapplied_resolved: kept, and the ledger keeps another": (
+        lambda it: LedgerEntry.objects.filter(kind="keep:1").update(source_id=it.unapplied.pk),
+        lambda it: {it.kept.gateway_trade_no, it.unapplied.gateway_trade_no},
+    ),
+    "unapplied_resolved: paid back outside, and nothing was": (
+        lambda it: UnappliedMoney.objects.filter(pk=it.returned.pk).update(resolution="outside"),
+        lambda it: it.returned.gateway_trade_no,
+    ),
+    "refund_booked: outside the gateway, of no order": (
+        lambda it: split(lines_of("refund", it.outside.refunds.get().pk, "refund_settle"), "elsewhere"),
+        lambda it: it.outside.refunds.get().refund_no,
+    ),
     "inbox_late": (
         lambda it: Notification.objects.update(state="received", received_at=NOON - timedelta(seconds=61)),
         lambda it: it.notification.event_key,
@@ -364,6 +394,8 @@ FAULTS: dict[str, tuple[Plant, Callable[[Shop], str | set[str]]]] = {
     "refund_approval: a word used twice": (use_twice, lambda it: it.approved.refund_no),
     "clearing": (lambda it: add_to_entry(it, "clearing"), lambda it: "main"),
     "suspense": (lambda it: add_to_entry(it, "suspense"), lambda it: "main"),
+    "other_income": (lambda it: add_to_entry(it, "other_income"), lambda it: "main"),
+    "elsewhere: of no order": (lambda it: add_to_entry(it, "elsewhere"), lambda it: "no order"),
 }
 
 

@@ -65,6 +65,7 @@ from payments.services import (
     take_difference,
     upload_statement,
 )
+from payments.services.endings import keep_as_income, pay_back_outside
 from tests.factories import AccountFactory, PaymentFactory, UserFactory, paid_payment, report_on
 from tests.helpers import NOON, frozen
 from tests.payments.fakes import FakeBank, FakeGateway
@@ -416,6 +417,39 @@ class TestComparing:
 
         assert found() == {}
         assert row.our_payments_fen == row.payments_fen
+
+    @pytest.mark.parametrize("ending", ["outside", "keep"])
+    def test_money_that_did_not_go_back_through_the_gateway_is_no_difference(
+        self, account: GatewayAccount, ending: str
+    ) -> None:
+        payment, morning = PaymentFactory.create(account=account, order__category="closed"), START + timedelta(hours=5)
+        boss = UserFactory.create(is_superuser=True)
+        with frozen(morning):
+            money = settle(report=report_on(payment), account_id=account.pk, at=morning)
+            if ending == "outside":
+                pay_back_outside(unapplied_id=money.pk, way="bank", reason="转账", by=boss, at=morning)
+            else:
+                keep_as_income(unapplied_id=money.pk, reason="无主", by=boss, at=morning)
+        payment.refresh_from_db()
+
+        row = arrived(account, line(payment))
+
+        assert found() == {}
+        assert (row.our_payments_fen, row.our_refunds_fen) == (row.payments_fen, 0)
+
+    def test_money_paid_back_outside_asks_no_statement_of_a_resting_account(self, account: GatewayAccount) -> None:
+        money = settle(
+            report=report_on(PaymentFactory.create(account=account, order__category="closed")),
+            account_id=account.pk,
+            at=START - timedelta(days=1),
+        )
+        GatewayAccount.objects.update(is_enabled=False, created_at=START - timedelta(days=9))
+        boss = UserFactory.create(is_superuser=True)
+        pay_back_outside(unapplied_id=money.pk, way="bank", reason="转账", by=boss, at=START + timedelta(hours=5))
+
+        plan_statements(at=MORNING)
+
+        assert not Statement.objects.filter(day=DAY).exists()
 
     def test_compared_again_it_is_the_same_difference_with_its_owner(self, account: GatewayAccount) -> None:
         payment = PaymentFactory.create(account=account)

@@ -141,7 +141,7 @@ class TestApplying:
         money = kept(payment, amount_fen=8_000)
         repriced(payment.order, 8_000)
         money.refresh_from_db()
-        assert (money.proposed_action, proposal_now(money)) == ("refund", "apply")
+        assert (money.proposed_action, proposal_now(money, at=NOON)) == ("refund", "apply")
 
         resolve(money, "apply")
 
