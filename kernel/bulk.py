@@ -7,10 +7,13 @@ Both ways write the same rows: values pass through the fields' own conversion, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
 from django.db import connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import NOT_PROVIDED, JSONField, Q
+from django.db.models.sql.compiler import SQLCompiler
 from psycopg.types.json import Jsonb
 
 from .db import bulk_insert
@@ -66,6 +69,30 @@ def among(column: str, keys: Sequence[int]) -> Q:
     if last - first < DENSE * len(keys):
         return Q(**{f"{column}__gte": first, f"{column}__lte": last})
     return Q(**{f"{column}__in": keys})
+
+
+class ByKey(models.Expression):
+    """
+    In an update, the value that each row gets, told by its key: `CASE id WHEN 1 THEN 'a' … END`.
+
+    The same as a `Case` of a `When` for each row, which costs ten times as much to build. For rows that are not named
+    it is NULL: name each row of the update.
+    """
+
+    def __init__(self, *, column: Column, values: Mapping[int, Any]) -> None:
+        super().__init__(output_field=column)
+        self._values = values
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        column, model = self.output_field, compiler.query.model
+        assert model is not None and model._meta.pk is not None  # noqa: S101, PT018 - an update has a table with a key
+        key = connection.ops.quote_name(str(model._meta.pk.column))
+        cases = " ".join(["WHEN %s THEN %s"] * len(self._values))
+        prepared = ((pk, column.get_db_prep_save(value, connection)) for pk, value in self._values.items())
+        chosen = f"CASE {key} {cases} END"
+        if connection.vendor == "postgresql":  # to which NULLs alone are text
+            chosen = f"({chosen})::{column.db_type(connection)}"
+        return chosen, tuple(chain.from_iterable(prepared))
 
 
 def _copies(rows: Sequence[object]) -> bool:

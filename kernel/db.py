@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from functools import cache, cached_property, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models.sql import InsertQuery
@@ -63,12 +63,19 @@ def insert_new(row: models.Model) -> bool:
     """
     if connection.vendor == "mysql":  # it can only pass over whatever is wrong with a row
         return _inserted_or_rolled_back(row)
-    query = InsertQuery(type(row))
-    query.insert_values([field for field in row._meta.concrete_fields if not field.primary_key], [row])
-    ((statement, values),) = query.get_compiler(connection=connection).as_sql()
+    fields = [field for field in row._meta.concrete_fields if not field.primary_key]
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(f"{statement} ON CONFLICT DO NOTHING", values)
+        cursor.execute(_insertion(type(row)), values)
         return bool(cursor.rowcount)
+
+
+@cache  # to word it takes as long as to run it
+def _insertion(model: type[models.Model]) -> str:
+    query = InsertQuery(model)
+    query.insert_values([field for field in model._meta.concrete_fields if not field.primary_key], [model()])
+    ((statement, _values),) = query.get_compiler(connection=connection).as_sql()
+    return f"{statement} ON CONFLICT DO NOTHING"
 
 
 def _inserted_or_rolled_back(row: models.Model) -> bool:
@@ -78,6 +85,35 @@ def _inserted_or_rolled_back(row: models.Model) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+class Question:
+    """
+    A query that is asked so often that it is worded once only; to word it takes longer than to have it answered.
+
+    :param ask: makes the queryset, of `values_list`, with a placeholder in the place of each value
+    """
+
+    def __init__(self, ask: Callable[[], models.QuerySet[Any, tuple[Any, ...]]]) -> None:
+        self._ask = ask
+
+    @cached_property
+    def _worded(self) -> tuple[str, list[tuple[int, Any]]]:
+        compiler = self._ask().query.get_compiler(connection=connection)
+        statement, _placeholders = compiler.as_sql()
+        return statement, list(compiler.get_converters([column for column, *_rest in compiler.select]).items())
+
+    def answers(self, *values: str | int) -> list[tuple[Any, ...]]:
+        """:param values: in the order of their placeholders"""
+        statement, converters = self._worded
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            rows = [list(row) for row in cursor.fetchall()]
+        for position, (convert, column) in converters:
+            for row in rows:
+                for step in convert:
+                    row[position] = step(row[position], column, connection)
+        return [tuple(row) for row in rows]
 
 
 def bulk_insert(rows: Sequence[M]) -> Sequence[M]:

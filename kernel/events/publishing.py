@@ -18,8 +18,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from kernel import alerts
+from kernel.bulk import fast_insert
 from kernel.clock import now
-from kernel.db import bulk_insert
 from kernel.models import Alert, Delivery, OutboxEvent
 from kernel.queue import after_commit
 from kernel.trace import current_trace_id
@@ -96,18 +96,16 @@ def publish(event: Event) -> None:
 
 
 def publish_many(events: Iterable[Event]) -> None:
-    """As `publish`, for many at once, in two statements."""
+    """As `publish`, for many at once, in a handful of statements."""
     moment, depth = now(), _depth.get()
     with transaction.atomic(savepoint=False):
         told = [(event, _row(event, depth=depth, at=moment)) for event in events]
-        bulk_insert([row for _event, row in told])
+        fast_insert([row for _event, row in told])
         due = [(row, handler) for event, row in told for handler in _by_event.get(type(event), ())]
         if depth > DEEPEST:
             _cut(due, at=moment)
         elif due:
-            Delivery.objects.bulk_create(
-                [Delivery(event=row, handler=handler.name, due_at=moment) for row, handler in due], batch_size=1_000
-            )
+            fast_insert([Delivery(event=row, handler=handler.name, due_at=moment) for row, handler in due])
             after_commit("kernel.deliver_events")
 
 

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.db import connection
-from django.db.models import Case, F, Value, When
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from kernel import counters
+from kernel.bulk import ByKey
 from kernel.errors import DomainError
 from kernel.models import User
 
@@ -145,7 +146,7 @@ def _varied(subject: WorkflowSubject, group: Group) -> dict[str, Any]:
     """One statement for all rows, whatever the value of each."""
     columns = {name: cast("Column", subject.model._meta.get_field(name)) for name in group.varied}
     return {
-        name: Case(*(When(pk=row.pk, then=Value(getattr(row, name))) for row in group.rows), output_field=column)
+        name: ByKey(column=column, values={row.pk: getattr(row, name) for row in group.rows})
         for name, column in columns.items()
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel import secrets
 from kernel.clock import now
+from kernel.db import Question
 from kernel.errors import DomainError
 
 from ..gateways import AccountConfig, CheckResult, ConfigError, Environment, Gateway, Meter, gateway_for
@@ -85,7 +85,7 @@ def gateway_of(account: GatewayAccount, *, marks: Iterable[KeyMark] | None = Non
 
 def account_at(*, webhook_key: str) -> tuple[GatewayAccount, list[KeyMark]] | None:
     """The account that notifications to this address are for, with the marks of its keys; in one query."""
-    rows = list(_accounts_with_marks().filter(webhook_key=webhook_key))
+    rows = _BY_WEBHOOK_KEY.answers(webhook_key)
     if not rows:
         return None
     account = GatewayAccount.from_db(connection.alias, ACCOUNT, rows[0][: len(ACCOUNT)])
@@ -93,12 +93,14 @@ def account_at(*, webhook_key: str) -> tuple[GatewayAccount, list[KeyMark]] | No
     return account, [KeyMark(*mark) for mark in marks if mark[0] is not None]
 
 
-@cache  # the question, not its answer: to word it takes longer than to ask it
-def _accounts_with_marks() -> QuerySet[GatewayAccount, tuple[Any, ...]]:
+def _with_marks() -> QuerySet[GatewayAccount, tuple[Any, ...]]:
     accounts = GatewayAccount.objects.annotate(
         alive=FilteredRelation("credentials", condition=Q(credentials__retired_at=None))
     )
-    return accounts.values_list(*ACCOUNT, *(f"alive__{name}" for name in MARKS))
+    return accounts.values_list(*ACCOUNT, *(f"alive__{name}" for name in MARKS)).filter(webhook_key="")
+
+
+_BY_WEBHOOK_KEY = Question(_with_marks)
 
 
 def forget_keys(account_id: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import Case, CharField, DateTimeField, Value, When
+from django.db.models import CharField, DateTimeField
 from django.utils.translation import gettext_lazy as _
 
+from kernel.bulk import ByKey
 from kernel.errors import DomainError
 from kernel.events import publish
 from kernel.queue import after_commit
@@ -105,13 +106,13 @@ def succeed_together(*, paid: Sequence[tuple[Payment, GatewayEvent]], at: dateti
         payment.gateway_trade_no, payment.paid_at = report.gateway_trade_no, report.occurred_at or at
         payment.query_due_at = None
     rows = [payment for payment, _report in paid]
-    trades = (When(pk=it.pk, then=Value(it.gateway_trade_no)) for it in rows)
-    moments = (When(pk=it.pk, then=Value(it.paid_at)) for it in rows)
+    trades = {it.pk: it.gateway_trade_no for it in rows}
+    moments = {it.pk: it.paid_at for it in rows}
     Payment.objects.filter(pk__in=[it.pk for it in rows]).update(
         status=Payment.Status.SUCCEEDED,
         query_due_at=None,
-        gateway_trade_no=Case(*trades, output_field=CharField()),
-        paid_at=Case(*moments, output_field=DateTimeField()),
+        gateway_trade_no=ByKey(column=CharField(), values=trades),
+        paid_at=ByKey(column=DateTimeField(), values=moments),
     )
 
 

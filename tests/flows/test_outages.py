@@ -124,7 +124,7 @@ class TestAGatewayThatDoesNotAnswer:
 
 
 class TestTheWebDies:
-    @pytest.mark.parametrize(("failpoint", "rows"), [("inbox.before_commit", 0), ("inbox.after_commit", 1)])
+    @pytest.mark.parametrize(("failpoint", "rows"), [("inbox.before_store", 0), ("inbox.after_commit", 1)])
     def test_around_its_commit_the_gateway_sends_again_and_the_money_is_booked_once(
         self, shop: LiveShop, tmp_path: Path, failpoint: str, rows: int
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kernel import bulk
-from kernel.bulk import among, fast_insert, insert_values
+from kernel.bulk import ByKey, among, fast_insert, insert_values
 from kernel.models import Job, JobItem
 from orders.models import Order, OrderLine
 from tests.factories import CustomerFactory, default_workflow
@@ -169,3 +169,28 @@ class TestAmong:
         Job.objects.create(kind="k", title="t", due_at=NOON, created_at=NOON)
 
         assert not Job.objects.filter(among("pk", [])).exists()
+
+
+class TestByKey:
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(made=st.lists(JOBS, min_size=1, max_size=5), told=st.data())
+    def test_gives_each_row_its_own_value(self, made: list[dict[str, Any]], told: st.DataObject) -> None:
+        with rolled_back():
+            rows = [Job.objects.create(**values) for values in made]
+            left_alone = Job.objects.create(**made[0])
+            wanted = {row.pk: told.draw(JOBS) for row in rows}
+            names = ("title", "params", "total", "due_at", "finished_at")
+            columns = {
+                name: ByKey(
+                    column=cast("bulk.Column", Job._meta.get_field(name)),
+                    values={pk: values[name] for pk, values in wanted.items()},
+                )
+                for name in names
+            }
+
+            assert Job.objects.filter(pk__in=wanted).update(**columns) == len(rows)
+
+            for row in Job.objects.filter(pk__in=wanted):
+                assert {name: getattr(row, name) for name in names} == {name: wanted[row.pk][name] for name in names}
+            left_alone.refresh_from_db()
+            assert left_alone.title == made[0]["title"]

@@ -52,7 +52,7 @@ REFUND_TROUBLE = (("refund_stuck", ""), ("refund_delay", "600"), ("refund_closed
 FORGERIES = {"alipay": ("forge_notify", "corrupt"), "wechatpay": ("forge_notify", "corrupt")}
 UNIONPAY_FORGERY = ("forge_unionpay", "attacker_chain")
 FAILPOINTS = (
-    "inbox.before_commit",
+    "inbox.before_store",
     "inbox.after_commit",
     "apply.after_claim",
     "apply.before_commit",
