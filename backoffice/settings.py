@@ -254,6 +254,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION  # `collectstatic` is for production
 FILE_UPLOAD_PERMISSIONS = 0o600  # they hold phones and addresses: for the service's user alone, and not for long
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+PARKED_DAYS = env.number("PARKED_DAYS", 30, low=2, high=3650)
 JOB_FILE_DAYS = env.number("JOB_FILE_DAYS", 30, low=1, high=3650)
 
 # --------------------------------------------------------------------------------------- browsers

@@ -42,6 +42,7 @@ NOTIFICATION: dict[str, tuple[str, Tone]] = {
     Notification.State.APPLIED: ("●", "good"),
     Notification.State.DUPLICATE: ("=", "neutral"),
     Notification.State.PARKED: ("!", "bad"),
+    Notification.State.SET_ASIDE: ("–", "neutral"),
 }
 
 

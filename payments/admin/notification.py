@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -15,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from kernel import counters
 from kernel.admin import Deed, ObjectAction, Panel, Tab, actor, copyable, counts_of, moment, money
 from kernel.clock import now
 from orders.queries import split_terms
@@ -22,6 +24,7 @@ from orders.queries import split_terms
 from .. import services
 from ..gateways import redact
 from ..models import Notification, Payment, UnappliedMoney
+from ..services import setting_aside
 from ..services.verdicts import OK, Result
 from . import looks
 from .base import FactsAdmin
@@ -49,6 +52,10 @@ RESULTS: dict[str, Any] = {
     Result.TOLD_BEFORE: gettext_lazy("It was known already; nothing was booked twice."),
     Result.UNAPPLIED: gettext_lazy("The money fits no open order; it is kept as unapplied money."),
     Result.PARKED: gettext_lazy("It does not fit yet and is tried again."),
+    Result.GIVEN_UP: gettext_lazy(
+        "Nobody here knows its trade, and the days of trying are over. Replay tries it again."
+    ),
+    Result.NOT_OURS: gettext_lazy("Somebody knows that it is not ours. Replay tries it again."),
     Result.IGNORED: gettext_lazy("It is about nothing that is booked."),
     Result.REFUND_ASKED: gettext_lazy("The gateway is asked what became of the refund."),
     Result.REFUND_EXTERNAL: gettext_lazy("The refund was made at the gateway's own console; it is booked."),
@@ -73,12 +80,46 @@ class Replay(ObjectAction[Notification]):
         return None
 
 
+class NotOursForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("Whose it is, or how you know"), max_length=300, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class NotOurs(ObjectAction[Notification]):
+    name = "not_ours"
+    label = gettext_lazy("Not ours")
+    permission = REPLAY
+    description = gettext_lazy(
+        "For a message about a trade of another system that shares this account at the gateway. It is not tried again, "
+        "its alert is closed, and it stays in the log; told again or replayed, it is looked at once more."
+    )
+    submit = gettext_lazy("Set it aside")
+    done = gettext_lazy("It is set aside. The audit log keeps the reason.")
+    form_class = NotOursForm
+
+    def applies(self, row: Notification) -> bool:
+        return row.state == State.PARKED
+
+    def refusal(self, row: Notification) -> object:
+        return _("Its trade is ours, so it waits until it can be applied.") if setting_aside.is_ours(row) else ""
+
+    def run(self, deed: Deed[Notification]) -> object:
+        reason = deed.form.cleaned_data["reason"]
+        setting_aside.set_aside(notification_id=deed.object.pk, reason=reason, by=deed.by, at=deed.at)
+        counters.recount(GROUP, at=deed.at)
+        return None
+
+
 def verdicts_panel(request: HttpRequest, row: Notification) -> dict[str, object]:
     """Each check with what was found; those after the first fault were not made."""
     result = row.verdicts.get("result", "")
     found = [(label, row.verdicts.get(code, "")) for code, label in CHECKS.items()]
     checks = [(label, _tone(verdict), _mark(verdict), _words(verdict)) for label, verdict in found]
-    return {"checks": checks, "result": RESULTS.get(result, result), "error": row.last_error}
+    shown = {"checks": checks, "result": RESULTS.get(result, result), "error": row.last_error}
+    if row.state != State.SET_ASIDE:
+        return shown
+    return {**shown, "aside": row, "set_aside_at": moment(row.set_aside_at, long=True)}
 
 
 def message_panel(request: HttpRequest, row: Notification) -> dict[str, object]:
@@ -106,6 +147,7 @@ PARTS = (
         counter="parked",
         urgent=True,
     ),
+    Part(code="set_aside", title=gettext_lazy("Set aside"), narrow=with_status(State.SET_ASIDE, field="state")),
 )
 
 
@@ -120,7 +162,7 @@ class NotificationAdmin(InParts, FactsAdmin[Notification]):
     search_help_text = gettext_lazy("Payment number or event; paste up to 200")
     ordering = ("-received_at", "-pk")
     show_facets = admin.ShowFacets.NEVER
-    object_actions = (Replay(),)
+    object_actions = (Replay(), NotOurs())
     actions = ("replay_selected",)
     panels = (
         Panel(

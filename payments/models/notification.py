@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +23,7 @@ class Notification(models.Model):
         APPLIED = "applied", _("Applied")
         DUPLICATE = "duplicate", _("Told before")
         PARKED = "parked", _("Parked")
+        SET_ASIDE = "set_aside", _("Set aside")  # nobody here knows its trade; told again, it is tried again
 
     account = models.ForeignKey(GatewayAccount, models.PROTECT, related_name="+", verbose_name=_("account"))
     event_key = models.CharField(_("event key"), max_length=190)  # from business facts, the same on every resend
@@ -40,6 +42,11 @@ class Notification(models.Model):
     due_at = models.DateTimeField(_("due at"))
     attempt = models.PositiveIntegerField(_("attempts"), default=0)
     last_error = models.TextField(_("last error"), blank=True)
+    set_aside_at = models.DateTimeField(_("set aside at"), null=True)
+    set_aside_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("set aside by")
+    )
+    set_aside_reason = models.CharField(_("set aside because"), max_length=300, blank=True)  # a person's word
 
     objects = NotificationQuerySet.as_manager()
 

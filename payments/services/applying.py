@@ -23,10 +23,12 @@ from ..models import GatewayAccount, Notification, Payment, UnappliedMoney
 from . import ledger
 from .accounts import gateway_of
 from .applying_together import LeaseLost, apply_together
+from .attempts import PaymentNotFound
 from .external_refunds import take_refund_news
 from .notifications import TASK, read_facts
 from .querying import ask_soon
 from .schedule import DAILY, PARKED_STEPS, step_after
+from .setting_aside import give_up
 from .settle import Settled, judge
 from .troubles import tell_config_error, tell_parked
 from .verdicts import Result, fitting, misfitting
@@ -109,6 +111,9 @@ def _apply_patiently(row: Notification, *, at: datetime) -> None:
     except ConfigError as error:
         tell_config_error(account=row.account, error=error, at=at)
         _park(row, error=str(error), at=at)
+    except (PaymentNotFound, NotConfirmed) as error:
+        if not give_up(row, error=str(error), at=at):
+            _park(row, error=str(error), at=at)
     except DomainError as error:
         _park(row, error=str(error), at=at)
     except Exception as error:

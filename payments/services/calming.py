@@ -26,7 +26,7 @@ def close_settled_alerts(*, at: datetime, limit: int) -> int:
 
 
 def _applied(event_keys: Sequence[str]) -> Iterable[str]:
-    done = (Notification.State.APPLIED, Notification.State.DUPLICATE)
+    done = (Notification.State.APPLIED, Notification.State.DUPLICATE, Notification.State.SET_ASIDE)
     rows = Notification.objects.annotate(subject=Left("event_key", SUBJECT_LENGTH)).filter(subject__in=event_keys)
     waiting = set(rows.exclude(state__in=done).values_list("subject", flat=True))  # two accounts may share a key
     return set(rows.filter(state__in=done).values_list("subject", flat=True)) - waiting

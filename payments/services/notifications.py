@@ -125,6 +125,9 @@ def _count_copy(account: GatewayAccount, event: GatewayEvent, *, at: datetime) -
     told = Notification.objects.filter(account=account, event_key=event.event_key)
     if not told.update(copies=F("copies") + 1, last_received_at=at):
         raise IntegrityError("neither new nor known")  # so it is not stored, and must not be acknowledged
+    waiting = {"state": Notification.State.RECEIVED, "due_at": at}
+    if told.filter(state=Notification.State.SET_ASIDE).update(attempt=F("attempt") + 1, **waiting):
+        after_commit(TASK)  # its trade may be known by now
 
 
 def facts_of(event: GatewayEvent) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Result(StrEnum):
     TOLD_BEFORE = "told_before"
     UNAPPLIED = "unapplied"
     PARKED = "parked"
+    GIVEN_UP = "given_up"
+    NOT_OURS = "not_ours"
     IGNORED = "ignored"
     REFUND_ASKED = "refund_asked"
     REFUND_EXTERNAL = "refund_external"

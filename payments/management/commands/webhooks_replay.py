@@ -29,7 +29,8 @@ class Command(OpsCommand):
         for start in range(0, len(wanted), 500):
             services.replay(notification_ids=wanted[start : start + 500], by=None, at=now())
         services.apply_notifications(at=now(), limit=len(wanted))
-        parked = Notification.objects.filter(pk__in=wanted, state=Notification.State.PARKED)
+        waiting = (Notification.State.PARKED, Notification.State.SET_ASIDE)
+        parked = Notification.objects.filter(pk__in=wanted, state__in=waiting)
         for row in parked.only("event_key", "last_error"):
             self.report(row.event_key, _("parked"), error=row.last_error)
         self.summary(_("%(count)d replayed, %(parked)d parked"), count=len(wanted), parked=len(parked))

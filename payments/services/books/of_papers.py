@@ -63,6 +63,14 @@ def inbox_booked(span: Span) -> Iterator[Offender]:
             yield Offender(check="inbox_booked", reference=event_key, facts={"gateway_trade_no": trade_no})
 
 
+def inbox_set_aside(span: Span) -> Iterator[Offender]:
+    """No message is set aside without a moment, nor by a person without a reason."""
+    rows = Notification.objects.filter(span.rows, state=Notification.State.SET_ASIDE)
+    broken = rows.filter(Q(set_aside_at=None) | Q(set_aside_by__isnull=False, set_aside_reason=""))
+    for row in broken.order_by("pk").values("event_key", "set_aside_at", "set_aside_by"):
+        yield named("inbox_set_aside", row, "event_key")
+
+
 def statement_sums(span: Span) -> Iterator[Offender]:
     """A statement's sums are those of its lines."""
     paid, back = Q(lines__movement=Movement.PAYMENT), Q(lines__movement=Movement.REFUND)
@@ -186,7 +194,7 @@ def red_letters(span: Span) -> Iterator[Offender]:
         yield named("red_letters", row, "request_no")
 
 
-NOTIFICATIONS = (inbox_late, inbox_booked)
+NOTIFICATIONS = (inbox_late, inbox_booked, inbox_set_aside)
 STATEMENTS = (statement_sums, statement_fees, lines_once)
 DISCREPANCIES = (differences,)
 APPROVALS = (approvals,)

@@ -125,3 +125,49 @@ class TestTheRefused:
         html = finance.get(address("payments_notification_changelist")).content.decode()
 
         assert address("payments_notificationrefusal_changelist") not in html
+
+
+class TestWhatIsNotOurs:
+    @pytest.fixture
+    def parked(self) -> Notification:
+        receive(PaymentFactory.create().account, message("P404", outcome="closed", kind="close"))
+        services.apply_notifications(at=now(), limit=10)
+        return Notification.objects.get()
+
+    def test_is_set_aside_with_whose_it_is(self, ops: Client, parked: Notification) -> None:
+        submit(ops, address("payments_notification_not_ours", parked.pk), reason="门店收银系统的单")
+
+        parked.refresh_from_db()
+        text = text_of(ops.get(address("payments_notification_change", parked.pk)))
+        assert parked.state == "set_aside"
+        assert "Somebody knows that it is not ours." in text
+        assert "the_ops 门店收银系统的单" in text
+
+    def test_leaves_the_parked_ones_for_a_list_of_its_own(self, ops: Client, parked: Notification) -> None:
+        submit(ops, address("payments_notification_not_ours", parked.pk), reason="x")
+
+        shown = {
+            part: list(ops.get(address("payments_notification_changelist"), {"part": part}).context["cl"].result_list)
+            for part in ("parked", "set_aside")
+        }
+
+        assert shown == {"parked": [], "set_aside": [parked]}
+
+    def test_needs_a_reason(self, ops: Client, parked: Notification) -> None:
+        assert submit(ops, address("payments_notification_not_ours", parked.pk)).status_code == 422
+
+    def test_is_not_offered_of_what_is_ours(self, ops: Client, parked: Notification) -> None:
+        PaymentFactory.create(payment_no="P404", account=parked.account)
+
+        text = text_of(ops.get(address("payments_notification_not_ours", parked.pk)))
+        page = submit(ops, address("payments_notification_not_ours", parked.pk), reason="x")
+
+        parked.refresh_from_db()
+        assert "Its trade is ours" in text
+        assert (page.status_code, parked.state) == (422, "parked")
+
+    def test_is_forbidden_to_auditors(self, parked: Notification) -> None:
+        page = submit(signed_in(Role.AUDITOR), address("payments_notification_not_ours", parked.pk), reason="x")
+
+        parked.refresh_from_db()
+        assert (page.status_code, parked.state) == (403, "parked")

@@ -363,6 +363,16 @@ FAULTS: dict[str, tuple[Plant, Callable[[Shop], str | set[str]]]] = {
         lambda it: Notification.objects.update(state="received", received_at=NOON - timedelta(seconds=61)),
         lambda it: it.notification.event_key,
     ),
+    "inbox_set_aside: by nobody's clock": (
+        lambda it: Notification.objects.update(state="set_aside"),
+        lambda it: it.notification.event_key,
+    ),
+    "inbox_set_aside: by a person without a reason": (
+        lambda it: Notification.objects.update(
+            state="set_aside", set_aside_at=NOON, set_aside_by=User.objects.earliest("pk")
+        ),
+        lambda it: it.notification.event_key,
+    ),
     "inbox_booked": (
         lambda it: Notification.objects.update(
             payment_no="lost", facts={**it.notification.facts, "gateway_trade_no": "lost"}

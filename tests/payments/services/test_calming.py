@@ -32,7 +32,9 @@ def test_about_a_payment_once_its_outcome_is_known(status: str, left: int) -> No
     assert open_alerts() == left
 
 
-@pytest.mark.parametrize(("state", "left"), [("parked", 1), ("received", 1), ("applied", 0), ("duplicate", 0)])
+@pytest.mark.parametrize(
+    ("state", "left"), [("parked", 1), ("received", 1), ("applied", 0), ("duplicate", 0), ("set_aside", 0)]
+)
 def test_about_a_parked_message_once_it_is_applied(state: str, left: int) -> None:
     key = "payment:" + "9" * 150  # an alert keeps the beginning of it
     Notification.objects.create(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from payments.admin.notification import CHECKS, RESULTS
 from payments.admin.refusal import REASONS, REMEDIES
 from payments.models import Notification, NotificationRefusal, Payment, Refund, UnappliedMoney
 from payments.services import Share
+from payments.services.setting_aside import set_aside
 from payments.services.verdicts import OK, Refusal, every_verdict
 from tests.desk import Desk
+from tests.factories import UserFactory
 from tests.payments.admin.staff import address, text_of
 from tests.payments.town import PRICE_FEN, Town, town
 
@@ -30,6 +33,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.once]
 GATEWAYS = ("alipay", "wechatpay", "unionpay")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 OTHER_SUM = "98.00"
+NOBODYS: Mapping[str, Mapping[str, str]] = {
+    "alipay": {"out_trade_no": "P404", "trade_status": "TRADE_CLOSED", "gmt_payment": ""},
+    "wechatpay": {"out_trade_no": "P404404", "trade_state": "CLOSED"},
+    "unionpay": {"orderId": "P404404", "respCode": "00"},
+}
 
 # ------------------------------------------------------------------------------------------------ what happens
 
@@ -94,6 +102,22 @@ def refunded_at_the_console(town: Town) -> None:
     town.works()
     Notification.objects.all().delete()
     town.acts(payment, "refund", amount="25.00")
+
+
+def of_nobody(town: Town) -> Notification:
+    """News that are parked, for nobody here knows their trade."""
+    town.writes(town.attempt(), **NOBODYS[town.gateway])
+    town.works()
+    return Notification.objects.latest("pk")
+
+
+def given_up(town: Town) -> None:
+    row = of_nobody(town)
+    Notification.objects.filter(pk=row.pk).update(received_at=now() - timedelta(days=31))
+
+
+def said_not_ours(town: Town) -> None:
+    set_aside(notification_id=of_nobody(town).pk, reason="另一套系统的单", by=UserFactory.create(), at=now())
 
 
 def faulty(**faults: str) -> Callable[[Town], None]:
@@ -172,11 +196,13 @@ VERDICTS: dict[tuple[str, str], Row] = {
     ("result", "unapplied"): Row(paid_otherwise),
     ("result", "parked"): Row(
         own={
-            "alipay": written(out_trade_no="P404", trade_status="TRADE_CLOSED", gmt_payment=""),
-            "wechatpay": written(out_trade_no="P404404", trade_state="CLOSED"),
+            "alipay": written(**NOBODYS["alipay"]),
+            "wechatpay": written(**NOBODYS["wechatpay"]),
             "unionpay": faulty(unknown_order=""),
         }
     ),
+    ("result", "given_up"): Row(given_up),
+    ("result", "not_ours"): Row(said_not_ours),
     ("result", "ignored"): Row(
         own={
             "alipay": written(notify_type="dut_user_sign"),
