@@ -17,7 +17,7 @@ from .counts import GROUP
 from .refunding import outcome_of
 
 CARD, SHOP = "card", "shop"
-BANKS = {
+BANKS = {  # WeChat Pay's table of bank types (银行类型), its debit cards
     "ICBC_DEBIT": gettext_lazy("Industrial and Commercial Bank of China"),
     "ABC_DEBIT": gettext_lazy("Agricultural Bank of China"),
     "BOC_DEBIT": gettext_lazy("Bank of China"),
@@ -33,6 +33,18 @@ BANKS = {
     "PAB_DEBIT": gettext_lazy("Ping An Bank"),
     "GDB_DEBIT": gettext_lazy("China Guangfa Bank"),
     "HXB_DEBIT": gettext_lazy("Hua Xia Bank"),
+    "BOSH_DEBIT": gettext_lazy("Bank of Shanghai"),
+    "BOB_DEBIT": gettext_lazy("Bank of Beijing"),
+    "JSB_DEBIT": gettext_lazy("Bank of Jiangsu"),
+    "NJCB_DEBIT": gettext_lazy("Bank of Nanjing"),
+    "NBCB_DEBIT": gettext_lazy("Bank of Ningbo"),
+    "HZB_DEBIT": gettext_lazy("Bank of Hangzhou"),
+    "CQB_DEBIT": gettext_lazy("Bank of Chongqing"),
+    "BOCD_DEBIT": gettext_lazy("Bank of Chengdu"),
+    "XAB_DEBIT": gettext_lazy("Bank of Xi'an"),
+    "QDCCB_DEBIT": gettext_lazy("Bank of Qingdao"),
+    "QLB_DEBIT": gettext_lazy("Qilu Bank"),
+    "HRBB_DEBIT": gettext_lazy("Harbin Bank"),
 }
 
 
