@@ -88,12 +88,12 @@ def _payment_event(code: str, label: Words, statuses: Iterable[str]) -> RuleEven
     def load(event: PaymentSucceeded | PaymentEnded) -> Occasion | None:
         if isinstance(event, PaymentEnded) and event.status not in wanted:
             return None
-        column = "paid_at" if isinstance(event, PaymentSucceeded) else "expires_at"
+        column = "paid_at" if isinstance(event, PaymentSucceeded) else "ended_at"
         return _payment_occasion(code, event.payment_id, column=column)
 
     def past(*, since: datetime, until: datetime) -> Iterable[PaymentEnded]:
-        ended = Payment.objects.filter(status__in=wanted, created_at__gt=since, created_at__lte=until)
-        rows = ended.order_by("-pk").values_list("pk", "order_id", "status").iterator()
+        ended = Payment.objects.filter(status__in=wanted, ended_at__gt=since, ended_at__lte=until)
+        rows = ended.order_by("-ended_at", "-pk").values_list("pk", "order_id", "status").iterator()
         return (PaymentEnded(payment_id=pk, order_id=order_id, status=status) for pk, order_id, status in rows)
 
     fields = (*MONEY_FIELDS, METHOD, *ORDER_FIELDS, TIME)

@@ -120,7 +120,7 @@ def _feed(form: FeedForm) -> list[dict[str, Any]]:
             "payment": it,
             "method": looks.method(it),
             "badge": looks.payment_badge(it),
-            "took": looks.took(it.created_at, it.paid_at),
+            "took": looks.took(it.created_at, it.over_at),
         }
         for it in attempts[:ROWS]
     ]

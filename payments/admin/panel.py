@@ -97,7 +97,7 @@ def _row(payment: Payment, *, is_own: bool) -> Row:
         payment=payment,
         badge=looks.payment_badge(payment),
         method=looks.method(payment),
-        took=looks.took(payment.created_at, payment.paid_at),
+        took=looks.took(payment.created_at, payment.over_at),
         told=looks.told(getattr(payment, "told")),  # noqa: B009 - annotated in _payments
         words=payment.last_message if payment.status in REFUSED else "",
         unapplied_id=getattr(payment, "unapplied_id"),  # noqa: B009

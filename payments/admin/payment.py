@@ -106,7 +106,8 @@ class PaymentAdmin(InParts, FactsAdmin[Payment]):
         ("trade_no", "fee"),
         ("last_message",),
         ("created", "paid"),
-        ("expires", "next_query"),
+        ("expires", "ended"),
+        ("next_query",),
     )
 
     def get_search_results(
@@ -158,9 +159,9 @@ class PaymentAdmin(InParts, FactsAdmin[Payment]):
     def trade_no(self, row: Payment) -> SafeString:
         return format_html('<span class="bo-small">{}</span>', looks.number(row.gateway_trade_no))
 
-    @admin.display(description=_("created → paid"), ordering="created_at")
+    @admin.display(description=_("created → over"), ordering="created_at")
     def times(self, row: Payment) -> SafeString:
-        return looks.span(row.created_at, row.paid_at)
+        return looks.span(row.created_at, row.over_at)
 
     @admin.display(description=_("notifications"))
     def told_cell(self, row: Payment) -> SafeString:
@@ -187,6 +188,10 @@ class PaymentAdmin(InParts, FactsAdmin[Payment]):
     @admin.display(description=_("expires at"))
     def expires(self, row: Payment) -> SafeString:
         return moment(row.expires_at, long=True)
+
+    @admin.display(description=_("ended unpaid at"))
+    def ended(self, row: Payment) -> SafeString:
+        return moment(row.ended_at, long=True)
 
     @admin.display(description=_("next query"))
     def next_query(self, row: Payment) -> SafeString:

@@ -52,6 +52,7 @@ class Payment(models.Model):
     created_at = models.DateTimeField(_("created at"), db_index=True)
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
     paid_at = models.DateTimeField(_("paid at"), null=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True, db_index=True)  # failed, closed or expired; unpaid
     query_due_at = models.DateTimeField(_("next query"), null=True, db_index=True)
     queries = models.PositiveIntegerField(_("queries"), default=0)  # also fences whoever asks
     closing = models.BooleanField(_("to be closed"), default=False)  # asked for; the gateway has the say
@@ -80,6 +81,11 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return self.payment_no
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When it came to its end, with money or without; None while it is open."""
+        return self.paid_at or self.ended_at
 
     @property
     def refundable_fen(self) -> int:

@@ -56,24 +56,25 @@ def _lock(seen: Payment) -> Payment:
     return payment
 
 
-def follow(*, payment: Payment | None, report: GatewayEvent) -> Payment:
+def follow(*, payment: Payment | None, report: GatewayEvent, at: datetime) -> Payment:
     """
     Move an attempt to where a report without money says it stands.
 
+    :param at: when it reached us, which counts where the gateway does not say when it happened
     :raises PaymentNotFound: if there is no such attempt
     """
     if payment is None:
         raise PaymentNotFound(payment_no=report.payment_no)
     status = MOVES.get(report.outcome)
     if status and status != payment.status and payment.status in Payment.OPEN:  # reports overtake each other
-        _move(payment, status, words=report.message)
+        _move(payment, status, words=report.message, at=_moment_of(payment, report, at=at))
     return payment
 
 
-def expire(*, payment: Payment) -> None:
-    """The gateway takes no money for it any more, and says that it took none."""
+def expire(*, payment: Payment, at: datetime) -> None:
+    """The gateway takes no money for it any more, since it expired, and says that it took none."""
     if payment.status in Payment.OPEN:
-        _move(payment, Payment.Status.EXPIRED, words="")
+        _move(payment, Payment.Status.EXPIRED, words="", at=min(payment.expires_at, at))
 
 
 def succeed(*, payment: Payment, report: GatewayEvent, at: datetime) -> None:
@@ -81,14 +82,14 @@ def succeed(*, payment: Payment, report: GatewayEvent, at: datetime) -> None:
     if payment.status != Payment.Status.SUCCEEDED:  # a second trade does not overwrite the first
         payment.status = Payment.Status.SUCCEEDED
         payment.gateway_trade_no, payment.paid_at = report.gateway_trade_no, report.occurred_at or at
-        payment.query_due_at = None
-        payment.save(update_fields=["status", "gateway_trade_no", "paid_at", "query_due_at"])
+        payment.query_due_at = payment.ended_at = None
+        payment.save(update_fields=["status", "gateway_trade_no", "paid_at", "query_due_at", "ended_at"])
 
 
-def spend(*, payment: Payment, words: str) -> None:
+def spend(*, payment: Payment, report: GatewayEvent, words: str, at: datetime) -> None:
     """Money came by it that is not what it asked for: it cannot collect any more, and holds nothing open."""
     if payment.status in Payment.OPEN:
-        _move(payment, Payment.Status.FAILED, words=words)
+        _move(payment, Payment.Status.FAILED, words=words, at=_moment_of(payment, report, at=at))
 
 
 def close_others(*, order: Order, at: datetime) -> None:
@@ -132,10 +133,16 @@ def ref_of(payment: Payment) -> PaymentRef:
     )
 
 
-def _move(payment: Payment, status: Payment.Status, *, words: str) -> None:
+def _moment_of(payment: Payment, report: GatewayEvent, *, at: datetime) -> datetime:
+    """When it happened, if the gateway says so; some only repeat when the attempt was begun."""
+    told = report.occurred_at
+    return told if told is not None and payment.created_at < told <= at else at
+
+
+def _move(payment: Payment, status: Payment.Status, *, words: str, at: datetime) -> None:
     payment.status = status
     payment.last_message = words[:WORDS_LENGTH] or payment.last_message
     if status not in Payment.OPEN:
-        payment.query_due_at = None
+        payment.query_due_at, payment.ended_at = None, at
         publish(PaymentEnded(payment_id=payment.pk, order_id=payment.order_id, status=status))
-    payment.save(update_fields=["status", "last_message", "query_due_at"])
+    payment.save(update_fields=["status", "last_message", "query_due_at", "ended_at"])

@@ -135,7 +135,7 @@ def _take(*, payment_id: int, report: GatewayEvent, at: datetime) -> None:
         Payment.objects.filter(pk=payment.pk).update(query_due_at=None)
         return
     if report.outcome in UNPAID and is_over(expires_at=payment.expires_at, at=at):
-        expire(payment=payment)
+        expire(payment=payment, at=at)
         return
     if is_over(expires_at=payment.expires_at + DAILY, at=at):
         tell_silence(payment_no=payment.payment_no, at=at)

@@ -51,7 +51,7 @@ def judge(*, report: GatewayEvent, account_id: int, at: datetime) -> Settled:
     """
     payment = lock_payment(payment_no=report.payment_no, account_id=account_id)
     if report.outcome is not Outcome.SUCCEEDED:
-        return Settled(follow(payment=payment, report=report))
+        return Settled(follow(payment=payment, report=report, at=at))
     if payment is None:
         told = find_unapplied(account_id=account_id, gateway_trade_no=report.gateway_trade_no)
         reason = Reason.PAYMENT_NOT_FOUND
@@ -66,7 +66,7 @@ def _book(*, payment: Payment, report: GatewayEvent, at: datetime) -> Payment | 
     if _as_asked(payment, report):
         succeed(payment=payment, report=report, at=at)  # it collected what it asked for, wanted or not
     else:
-        spend(payment=payment, words=_other_sum(payment, report))
+        spend(payment=payment, report=report, words=_other_sum(payment, report), at=at)
     if reason is not None:
         return keep_unapplied(report=report, account_id=account_id, reason=reason, payment=payment, at=at)
     ledger.collect_payment(payment=payment, gateway_trade_no=report.gateway_trade_no, at=at)

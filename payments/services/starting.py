@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from kernel.clock import now
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError
 from kernel.models import Category
@@ -199,7 +200,7 @@ def _ask_gateway(payment: Payment, ask: Ask, *, at: datetime) -> Payment:
     except ConfigError as error:
         tell_config_error(account=payment.account, error=error, at=at)
         raise MethodNotAvailable from error
-    payment = _note_answer(payment_id=payment.pk, event=event, action=action)
+    payment = _note_answer(payment_id=payment.pk, event=event, action=action, at=max(at, now()))
     if payment.closing:
         raise OrderNotPayable(order_no=payment.order.order_no)  # paid or given up while the gateway was asked
     if payment.next_action:
@@ -226,13 +227,13 @@ def _request(payment: Payment, ask: Ask) -> CreateRequest:
 
 @retry_on_conflict
 @transaction.atomic
-def _note_answer(*, payment_id: int, event: GatewayEvent, action: NextAction) -> Payment:
+def _note_answer(*, payment_id: int, event: GatewayEvent, action: NextAction, at: datetime) -> Payment:
     """A notification may have been faster than the answer: what is settled already stays as it is."""
     payment = lock_payment_by_id(payment_id=payment_id)
     if action.kind != "none" and payment.status in Payment.OPEN and not payment.closing:
         payment.next_action = _kept(action, until=payment.expires_at)
         payment.save(update_fields=["next_action"])
-    return follow(payment=payment, report=event)
+    return follow(payment=payment, report=event, at=at)
 
 
 def _kept(action: NextAction, *, until: datetime) -> dict[str, object]:

@@ -152,8 +152,8 @@ def _correct(payment: Payment, money: UnappliedMoney) -> Payment:
     """It never collected what it asked for, but what its order costs now: it becomes a payment of that sum."""
     payment.status, payment.amount_fen = Payment.Status.SUCCEEDED, money.amount_fen
     payment.gateway_trade_no, payment.paid_at = money.gateway_trade_no, money.received_at
-    payment.query_due_at = None
-    payment.save(update_fields=["status", "amount_fen", "gateway_trade_no", "paid_at", "query_due_at"])
+    payment.query_due_at = payment.ended_at = None
+    payment.save(update_fields=["status", "amount_fen", "gateway_trade_no", "paid_at", "query_due_at", "ended_at"])
     return payment
 
 

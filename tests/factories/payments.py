@@ -42,6 +42,7 @@ class PaymentFactory(DjangoModelFactory[Payment]):
     created_at = LazyFunction(now)
     expires_at = LazyAttribute(lambda it: it.order.payment_due_at or it.created_at + timedelta(minutes=30))
     query_due_at = LazyAttribute(lambda it: it.created_at + timedelta(seconds=3))
+    ended_at = LazyAttribute(lambda it: it.created_at if it.status in ("failed", "canceled", "expired") else None)
 
 
 def report_on(payment: Payment, *, outcome: Outcome = Outcome.SUCCEEDED, **changes: Any) -> GatewayEvent:

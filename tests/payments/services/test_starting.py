@@ -208,6 +208,6 @@ class TestStartAttempt:
 
         late = GatewayEvent(kind=EventKind.PAYMENT, outcome=Outcome.PENDING)
         action = NextAction(kind="qr", data={"content": "x"})
-        payment = _note_answer(payment_id=Payment.objects.get().pk, event=late, action=action)
+        payment = _note_answer(payment_id=Payment.objects.get().pk, event=late, action=action, at=NOON)
 
         assert (payment.status, payment.next_action) == ("succeeded", {})
