@@ -34,6 +34,7 @@ class GatewayAccount(models.Model):
     max_fen = models.BigIntegerField(_("largest amount"), null=True)
     customer_types = models.JSONField(_("customer types"), default=list)  # codes; empty: everybody
     order_types = models.JSONField(_("order types"), default=list)  # empty: all
+    way_limits = models.JSONField(_("limits of single ways to pay"), default=dict)  # by method, as those above
     webhook_key = models.CharField(_("webhook key"), max_length=40, unique=True, default=new_webhook_key)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

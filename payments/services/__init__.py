@@ -18,7 +18,7 @@ from .applying import apply_notifications, replay
 from .attempts import PaymentNotFound
 from .automation import refund_rest, write_plainly
 from .books import Offender, check_books, count_stretches
-from .choices import Choice, Limits, LimitsCrossed, choices_for, set_limits
+from .choices import Choice, choices_for
 from .closing import (
     AttemptStillOpen,
     CustomerIsPaying,
@@ -97,6 +97,7 @@ from .key_expiry import label_of, step_of, warn_of_expiry
 from .key_facts import text_of_file
 from .key_refresh import miss_key, refresh_account, refresh_keys
 from .key_use import Use, flush_counts, prune_key_use, uses_of
+from .limits import Limits, LimitsCrossed, set_limits
 from .links import LinkExpired, LinkNotFound, NoContact, create_link, open_link, pay_path, remind, send_link
 from .monitoring import Lengths, Pulse, Rate, pulses, watch_success
 from .notifications import WebhookNotFound, receive_notification

@@ -237,3 +237,25 @@ class TestLimits:
         assert "must not be below" in told
         account.refresh_from_db()
         assert account.min_fen is None
+
+    def test_of_a_single_way_are_set_beside_them(self, owner: Client, account: GatewayAccount) -> None:
+        url = address("payments_gatewayaccount_limits", account.pk)
+        way = account.methods[0]
+
+        submit(owner, url, max_fen="5000", **{f"{way}-min_fen": "1.50", f"{way}-order_types": "deposit"})
+
+        account.refresh_from_db()
+        only = {"min_fen": 150, "max_fen": None, "customer_types": [], "order_types": ["deposit"]}
+        assert (account.max_fen, account.way_limits) == (500_000, {way: only})
+        assert 'value="1.50"' in owner.get(url).content.decode()
+
+    def test_of_a_single_way_that_nothing_fits_are_refused_with_words(
+        self, owner: Client, account: GatewayAccount
+    ) -> None:
+        url = address("payments_gatewayaccount_limits", account.pk)
+
+        told = text_of(submit(owner, url, max_fen="1", **{f"{account.methods[0]}-min_fen": "2"}))
+
+        assert "No amount fits" in told
+        account.refresh_from_db()
+        assert (account.max_fen, account.way_limits) == (None, {})

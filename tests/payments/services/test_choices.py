@@ -23,6 +23,7 @@ from payments.services import (
     set_limits,
     start_attempt,
 )
+from payments.services.limits import WayNeverFits
 from payments.services.paypage import PayState, pay_page
 from tests.factories import AccountFactory, OrderFactory, PaymentFactory, UserFactory
 from tests.helpers import NOON, frozen
@@ -217,3 +218,90 @@ class TestSetLimits:
 
         payment.refresh_from_db()
         assert payment.status == "succeeded"
+
+
+class TestLimitsOfOneWay:
+    """An account with qr, page and wap; limits are fen."""
+
+    @pytest.mark.parametrize(
+        ("limits", "due_fen", "offered"),
+        [
+            (Limits(), 9_900, True),
+            (Limits(min_fen=9_901), 9_900, False),
+            (Limits(min_fen=9_900), 9_900, True),
+            (Limits(max_fen=9_899), 9_900, False),
+            (Limits(max_fen=9_900), 9_900, True),
+            (Limits(customer_types=["company"]), 9_900, False),
+            (Limits(customer_types=["individual"]), 9_900, True),
+            (Limits(order_types=["deposit"]), 9_900, False),
+            (Limits(order_types=["payment_order"]), 9_900, True),
+        ],
+    )
+    def test_decide_whether_it_is_offered_and_leave_the_others(
+        self, limits: Limits, due_fen: int, offered: bool
+    ) -> None:
+        account = account_with_ways({"page": limits})
+        individual, _made = CustomerType.objects.get_or_create(code="individual", defaults={"name": "个人"})
+        order = OrderFactory.create(total_fen=due_fen, order_type="payment_order", customer__type=individual)
+
+        assert (f"{account.gateway}.page" in keys(order)) is offered
+        assert f"{account.gateway}.qr" in keys(order)
+        assert f"{account.gateway}.wap" in keys(order)
+
+    def test_the_accounts_own_are_the_outer_bound(self) -> None:
+        account_with_ways({"page": Limits(max_fen=9_900)}, whole=Limits(max_fen=9_899))
+
+        assert keys(OrderFactory.create(total_fen=9_900)) == []
+
+    def test_are_held_by_the_attempt_too(self) -> None:
+        account_with_ways({"page": Limits(max_fen=100)})
+        order = OrderFactory.create(total_fen=101)
+
+        with pytest.raises(MethodNotAvailable):
+            start_attempt(order_id=order.pk, ask=Ask(method="page"), at=NOON)
+        assert start_attempt(order_id=order.pk, ask=QR, at=NOON).method == "qr"
+        assert Payment.objects.count() == 1
+
+    def test_of_two_accounts_the_one_that_takes_it_is_used(self) -> None:
+        account_with_ways({"qr": Limits(max_fen=100)})
+        second = AccountFactory.create(methods=["qr"], position=9)
+
+        assert start_attempt(order_id=OrderFactory.create(total_fen=101).pk, ask=QR, at=NOON).account == second
+
+    def test_set_while_an_attempt_is_open_it_is_finished_all_the_same(self) -> None:
+        payment = PaymentFactory.create()
+        set_ways(payment.account, {payment.method: Limits(max_fen=1)})
+
+        assert pay_page(order=payment.order, at=NOON).payment is None
+        post(payment.account, message(payment.payment_no, amount_fen=payment.amount_fen))
+        apply_notifications(at=NOON, limit=10)
+
+        payment.refresh_from_db()
+        assert payment.status == "succeeded"
+
+    def test_that_leave_no_amount_within_the_accounts_are_refused(self) -> None:
+        account = AccountFactory.create()
+
+        for way in (Limits(min_fen=2, max_fen=1), Limits(min_fen=1_001)):
+            with pytest.raises(WayNeverFits):
+                set_ways(account, {"qr": way}, whole=Limits(max_fen=1_000))
+
+        account.refresh_from_db()
+        assert (account.way_limits, account.max_fen) == ({}, None)
+
+    def test_are_kept_where_only_those_of_the_account_are_set(self) -> None:
+        account = account_with_ways({"qr": Limits(max_fen=100), "page": Limits()})
+        set_limits(account_id=account.pk, limits=Limits(min_fen=1), by=UserFactory.create(), at=NOON)
+
+        account.refresh_from_db()
+        assert list(account.way_limits) == ["qr"]
+        with pytest.raises(WayNeverFits):
+            set_limits(account_id=account.pk, limits=Limits(min_fen=101), by=UserFactory.create(), at=NOON)
+
+
+def account_with_ways(ways: dict[str, Limits], *, whole: Limits | None = None) -> GatewayAccount:
+    return set_ways(AccountFactory.create(methods=["qr", "page", "wap"]), ways, whole=whole)
+
+
+def set_ways(account: GatewayAccount, ways: dict[str, Limits], *, whole: Limits | None = None) -> GatewayAccount:
+    return set_limits(account_id=account.pk, limits=whole or Limits(), ways=ways, by=UserFactory.create(), at=NOON)
