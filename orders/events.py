@@ -47,6 +47,18 @@ class OrderRevived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEntered(Event):
+    """
+    Its workflow brought an order into a state. Told only while a rule listens.
+
+    :param seq: of the entry in its history that says from where and whereto
+    """
+
+    order_id: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderShipped(Event):
     order_id: int
     shipment_id: int

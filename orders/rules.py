@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -18,8 +19,8 @@ from kernel.rules import Action, Field, Kind, Occasion, RuleEvent, register_acti
 from kernel.rules.registry import Choices, Words
 
 from . import services
-from .events import OrderClosed, OrderCompleted, OrderCreated, OrderRevived, OrderShipped
-from .models import Order, Shipment, Tag
+from .events import OrderClosed, OrderCompleted, OrderCreated, OrderEntered, OrderRevived, OrderShipped
+from .models import Order, OrderEvent, Shipment, Tag
 
 ORDER = frozenset({"order"})
 LABEL_LENGTH = Tag._meta.get_field("name").max_length or 0
@@ -117,12 +118,57 @@ def _shipped(chosen: QuerySet[Order]) -> Iterator[Event]:
     return (OrderShipped(order_id=order_id, shipment_id=pk) for order_id, pk in parcels.iterator())
 
 
+def _load_entered(event: OrderEntered) -> Occasion | None:
+    order = find_order(event.order_id)
+    entry = OrderEvent.objects.filter(order=event.order_id, seq=event.seq).first()
+    if order is None or entry is None:
+        return None
+    return Occasion(
+        key=f"{services.RULE_EVENT}:{order.pk}:{entry.seq}",  # the same state may be entered again
+        subject=order.order_no,
+        facts={**facts_of(order), "state": entry.to_state, "from_state": entry.from_state, "time": minute_of(entry.at)},
+        ids={"order": order.pk},
+        order_no=order.order_no,
+    )
+
+
+def _entered(*, since: datetime, until: datetime) -> Iterator[OrderEntered]:
+    moves = OrderEvent.objects.filter(order__import_job=None, at__gt=since, at__lte=until).exclude(to_state="")
+    rows = moves.exclude(from_state="").order_by("-at", "-pk").values_list("order_id", "seq").iterator()
+    return (OrderEntered(order_id=order_id, seq=seq) for order_id, seq in rows)
+
+
+def _revived(*, since: datetime, until: datetime) -> Iterator[OrderRevived]:
+    told = OrderEvent.objects.filter(order__import_job=None, code="order_revived", at__gt=since, at__lte=until)
+    rows = told.exclude(to_state="").order_by("-at", "-pk").values_list("order_id", flat=True).iterator()
+    return (OrderRevived(order_id=order_id) for order_id in rows)
+
+
+ENTERED = RuleEvent(
+    code=services.RULE_EVENT,
+    label=_("An order entered a state"),
+    told_by=OrderEntered,
+    load=_load_entered,
+    past=_entered,
+    fields=(
+        Field("state", _("state"), Kind.CHOICE, services.states),
+        Field("from_state", _("state before"), Kind.CHOICE, services.states),
+        *ORDER_FIELDS,
+        TIME,
+    ),
+    gives=ORDER,
+)
+
 for rule_event in (
+    ENTERED,
     _event("order_created", _("An order was created"), OrderCreated, "placed_at", _plain(OrderCreated)),
     _event("order_shipped", _("An order was shipped"), OrderShipped, "shipped_at", _shipped),
     _event("order_completed", _("An order was completed"), OrderCompleted, "completed_at", _plain(OrderCompleted)),
     _event("order_closed", _("An order was closed"), OrderClosed, "closed_at", _plain(OrderClosed)),
-    _event("order_revived", _("A closed order was revived"), OrderRevived, "placed_at", lambda chosen: iter(())),
+    replace(
+        _event("order_revived", _("A closed order was revived"), OrderRevived, "placed_at", _plain(OrderRevived)),
+        past=_revived,
+    ),
 ):
     register_event(rule_event)
 

@@ -14,7 +14,7 @@ from .registry import (
     events,
     register_action,
 )
-from .running import consider, register_event, switch
+from .running import consider, is_heard, register_event, switch
 from .seeding import ActionSpec, ConditionSpec, RuleSpec, ensure_rule, ensure_rules, register_rule
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ensure_rules",
     "event_of",
     "events",
+    "is_heard",
     "parse",
     "register_action",
     "register_event",

@@ -43,6 +43,11 @@ def register_event(kind: RuleEvent) -> None:
     handles(kind.told_by, name=f"rules.{kind.code}")(react)
 
 
+def is_heard(code: str) -> bool:
+    """Whether any rule listens to an event now."""
+    return Rule.objects.filter(event=code, is_enabled=True).exists()
+
+
 def consider(kind: RuleEvent, told: Event, *, at: datetime) -> None:
     """Have every rule for this kind of event look at one, in the order staff gave them."""
     rules = list(Rule.objects.filter(event=kind.code, is_enabled=True).order_by("position", "pk"))

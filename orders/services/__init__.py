@@ -13,6 +13,7 @@ from .carriers import (
 from .closing import CannotRevive, OrderHasMoney, OrderMovedOn, close, request_closing, request_closings, revive
 from .drafting import ExternalNumberTaken, OrderDraft, PostalDraft, create_order
 from .editing import EditConflict, OrderChange, OrderNotEditable, edit_order
+from .firing import RULE_EVENT
 from .guards import check_edit_guards, register_edit_guard
 from .letters import Contact, contact_of
 from .lines import DraftLine, LineIncomplete, NoGoods, NoSuchProduct, WrongQuantity
@@ -36,6 +37,7 @@ from .moving import (
     manual_ways,
     move,
     state_label,
+    states,
 )
 from .notes import EmptyNote, NoteTooLong, add_note, set_flag, set_flags, set_staff_note, tag, tag_many
 from .pricing import (
@@ -62,6 +64,7 @@ from .workflows import PAYMENT_ORDER, NoWorkflow, current_version, ensure_defaul
 
 __all__ = [
     "PAYMENT_ORDER",
+    "RULE_EVENT",
     "AdjustmentTooLarge",
     "AmountTooLarge",
     "CannotMove",
@@ -139,6 +142,7 @@ __all__ = [
     "set_staff_note",
     "ship",
     "state_label",
+    "states",
     "suggest_carrier",
     "tag",
     "tag_many",

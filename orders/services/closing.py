@@ -14,14 +14,14 @@ from kernel.events import publish
 from kernel.models import Trigger, User
 from kernel.money import yuan
 from kernel.shop import shop
-from kernel.workflow import Occurrence, Refusal, fire
+from kernel.workflow import Occurrence, Refusal
 
 from ..events import OrderClosed, OrderClosingRequested, OrderRevived
 from ..models import Order, OrderEvent
-from ..queries.flow import ORDERS
 from . import timeline
 from .announcing import announce
 from .batches import Outcome, each
+from .firing import fire_orders
 from .letters import tell_closed
 from .locks import lock_order
 
@@ -84,7 +84,7 @@ def close(*, order_id: int, reason: str, by: User | None = None, at: datetime) -
     _check_unpaid(order)
     order.close_reason = Order.CloseReason(reason)
     occurrence = Occurrence(trigger=Trigger.ORDER_CLOSED, code="order_closed", facts={"reason": str(reason)})
-    result = fire(subject=ORDERS, rows=[order], occurrence=occurrence, changed=["close_reason"], by=by, at=at)
+    result = fire_orders(orders=[order], occurrence=occurrence, changed=["close_reason"], by=by, at=at)
     if result.refused:
         raise OrderMovedOn(order_no=order.order_no)
     tell_closed(order, at=at)
@@ -104,9 +104,8 @@ def revive(*, order_id: int, by: User | None, at: datetime) -> Order:
     due_at = at + timedelta(minutes=shop().payment_minutes)
     order.close_reason, order.closed_at = "", None
     order.payment_due_at = order.closing_due_at = None if order.is_imported else due_at
-    result = fire(
-        subject=ORDERS,
-        rows=[order],
+    result = fire_orders(
+        orders=[order],
         occurrence=Occurrence(trigger=Trigger.ORDER_REVIVED, code="order_revived", kind=OrderEvent.Kind.PAYMENT),
         changed=["close_reason", "closed_at", "payment_due_at", "closing_due_at"],
         by=by,

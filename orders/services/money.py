@@ -12,12 +12,12 @@ from kernel.errors import DomainError
 from kernel.models import Trigger
 from kernel.money import yuan
 from kernel.shop import shop
-from kernel.workflow import FireResult, Occurrence, fire
+from kernel.workflow import FireResult, Occurrence
 
 from ..events import OrderClosed, OrderPaid
 from ..models import Order, OrderEvent, OrderLine
-from ..queries.flow import ORDERS
 from .announcing import announce
+from .firing import fire_orders
 from .locks import lock_order
 
 PaymentStatus = Order.PaymentStatus
@@ -87,7 +87,7 @@ def _take_payments(
         is_fact=True,
     )
     changed = ("payment_status", "paid_at", "ship_by", "closing_due_at", "remind_due_at")
-    result = fire(subject=ORDERS, rows=orders, occurrence=occurrence, changed=changed, varied=("paid_fen",), at=at)
+    result = fire_orders(orders=orders, occurrence=occurrence, changed=changed, varied=("paid_fen",), at=at)
     announce(newly_paid, OrderPaid)
     return result
 
@@ -179,7 +179,7 @@ def _fire_refund(order: Order, *, facts: dict[str, object], at: datetime) -> Non
         is_fact=True,
     )
     changed = ["refunded_fen", "shipping_refunded_fen", "payment_status"]
-    result = fire(subject=ORDERS, rows=[order], occurrence=occurrence, changed=changed, at=at)
+    result = fire_orders(orders=[order], occurrence=occurrence, changed=changed, at=at)
     if result.moved and order.is_closed:
         order.close_reason = Order.CloseReason.FULLY_REFUNDED
         order.save(update_fields=["close_reason"])

@@ -11,12 +11,12 @@ from kernel import audit
 from kernel.db import retry_on_conflict
 from kernel.errors import DomainError, VersionConflict
 from kernel.models import Category, Trigger, User
-from kernel.workflow import Occurrence, fire, graph_of, newest_version
+from kernel.workflow import Occurrence, graph_of, newest_version
 
 from ..events import OrderClosed, OrderCompleted
 from ..models import Order, OrderEvent
-from ..queries.flow import ORDERS
 from .announcing import announce
+from .firing import fire_orders
 from .locks import lock_order
 from .workflows import PAYMENT_ORDER
 
@@ -59,7 +59,7 @@ def move(
     source = order.state
     facts = {"reason": reason} if reason else {}
     occurrence = Occurrence(trigger=Trigger.MANUAL, transition=transition_code, kind=OrderEvent.Kind.STAFF, facts=facts)
-    result = fire(subject=ORDERS, rows=[order], occurrence=occurrence, by=by, at=at)
+    result = fire_orders(orders=[order], occurrence=occurrence, by=by, at=at)
     if order.pk in result.refused:
         raise CannotMove(order_no=order.order_no, why=result.refused[order.pk].text)
     audit.record(
@@ -118,6 +118,12 @@ def manual_ways() -> list[tuple[str, str]]:
     graph = graph_of(version.pk)
     ways = (it for it in graph.transitions if it.trigger == Trigger.MANUAL)
     return [(it.code, f"{graph.states[it.source].label} → {graph.states[it.target].label}") for it in ways]
+
+
+def states() -> list[tuple[str, str]]:
+    """Code and name of every state of new orders, in the merchant's words."""
+    version = newest_version(PAYMENT_ORDER)
+    return [] if version is None else [(it.code, it.label) for it in graph_of(version.pk).states.values()]
 
 
 def check_way(code: str) -> None:

@@ -14,15 +14,15 @@ from kernel import audit
 from kernel.db import bulk_insert, retry_on_conflict
 from kernel.errors import DomainError
 from kernel.models import Trigger, User
-from kernel.workflow import Occurrence, fire
+from kernel.workflow import Occurrence
 
 from ..events import OrderShipped
 from ..models import Carrier, Order, OrderEvent, OrderLine, Shipment, ShipmentLine
-from ..queries.flow import ORDERS
 from ..queries.steps import ship_obstacle
 from . import timeline
 from .announcing import announce
 from .carriers import get_carrier, normalise_tracking_no
+from .firing import fire_orders
 from .letters import tell_shipped
 from .locks import lock_order
 
@@ -193,7 +193,7 @@ def _move_on(order: Order, is_all: bool, parcel: Parcel, *, by: User | None, at:
         facts={"carrier": parcel.carrier.name, "tracking_no": parcel.tracking_no, "pieces": pieces},
     )
     changed = ["fulfillment_status", "shipped_at"]
-    result = fire(subject=ORDERS, rows=[order], occurrence=occurrence, changed=changed, by=by, at=at)
+    result = fire_orders(orders=[order], occurrence=occurrence, changed=changed, by=by, at=at)
     if order.pk in result.refused:
         why = ship_obstacle(order) or result.refused[order.pk].text
         raise CannotShip(order_no=order.order_no, why=why)

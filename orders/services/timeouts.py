@@ -9,7 +9,7 @@ from django.db import transaction
 from kernel.db import retry_on_conflict
 from kernel.events import publish
 from kernel.models import Category, Trigger
-from kernel.workflow import Occurrence, fire, next_timer
+from kernel.workflow import Occurrence, next_timer
 
 from ..events import OrderClosed, OrderClosingRequested, OrderCompleted, OrderPaymentReminderDue
 from ..models import Order
@@ -17,6 +17,7 @@ from ..queries.flow import ORDERS
 from . import timeline
 from .announcing import announce
 from .closing import ASK_AGAIN_AFTER
+from .firing import fire_orders
 
 TRY_AGAIN_AFTER = timedelta(hours=1)  # where a condition holds a timeout back
 
@@ -71,7 +72,7 @@ def _time_out(order_ids: list[int], *, at: datetime) -> int:
     locked = Order.objects.select_for_update().filter(pk__in=order_ids, timer_due_at__lte=at).order_by("pk")
     orders = list(locked)  # those that no other worker has moved since we looked
     occurrence = Occurrence(trigger=Trigger.TIMEOUT, code="timed_out")
-    result = fire(subject=ORDERS, rows=orders, occurrence=occurrence, at=at)
+    result = fire_orders(orders=orders, occurrence=occurrence, at=at)
     _postpone([order for order in orders if order.pk in result.refused], at=at)
     moved = [order for order in orders if order.pk in result.moved]
     announce([order for order in moved if order.category == Category.COMPLETED], OrderCompleted)

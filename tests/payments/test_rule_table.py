@@ -11,8 +11,8 @@ from django.utils import translation
 from kernel.events import Event, publish
 from kernel.models import Alert, Rule, RuleRun
 from kernel.rules import ActionSpec, ConditionSpec, RuleSpec, actions, ensure_rule, events
-from orders.events import OrderClosed, OrderCompleted, OrderCreated, OrderRevived, OrderShipped
-from orders.models import Order
+from orders.events import OrderClosed, OrderCompleted, OrderCreated, OrderEntered, OrderRevived, OrderShipped
+from orders.models import Order, OrderEvent
 from payments.events import MoneyUnapplied, PaymentEnded, PaymentSucceeded, RefundSettled
 from payments.models import Refund, UnappliedMoney
 from payments.services import settle
@@ -34,6 +34,7 @@ TABLE = {
     "order_completed": (ORDER_FACTS, ORDER_ACTIONS),
     "order_closed": (ORDER_FACTS, ORDER_ACTIONS),
     "order_revived": (ORDER_FACTS, ORDER_ACTIONS),
+    "order_entered": (ORDER_FACTS | {"state", "from_state"}, ORDER_ACTIONS),
     "payment_succeeded": (PAYMENT_FACTS, PAYMENT_ACTIONS),
     "payment_failed": (PAYMENT_FACTS, PAYMENT_ACTIONS),
     "payment_expired": (PAYMENT_FACTS, PAYMENT_ACTIONS),
@@ -120,12 +121,19 @@ def _late_money() -> Event:
     return MoneyUnapplied(unapplied_id=money.pk)
 
 
+def _entered() -> Event:
+    order = paid_payment().order
+    move = OrderEvent.objects.filter(order=order, to_state="awaiting_shipment").get()
+    return OrderEntered(order_id=order.pk, seq=move.seq)
+
+
 HAPPENINGS: dict[str, Callable[[], Event]] = {
     "order_created": _order_event(OrderCreated),
     "order_shipped": _order_event(OrderShipped, shipment_id=1),
     "order_completed": _order_event(OrderCompleted),
     "order_closed": _order_event(OrderClosed),
     "order_revived": _order_event(OrderRevived),
+    "order_entered": _entered,
     "payment_succeeded": _paid,
     "payment_failed": _payment_ended("failed"),
     "payment_expired": _payment_ended("expired"),
