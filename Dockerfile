@@ -6,8 +6,12 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 RUN useradd --system --create-home --home-dir /srv/backoffice backoffice && install -d -o backoffice /data
 WORKDIR /srv/backoffice
 
-COPY requirements.lock .
-RUN pip install --require-hashes -r requirements.lock
+# For receipts as PDF: the libraries that draw them, and a font with Chinese characters.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+    fontconfig fonts-noto-cjk libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 && rm -rf /var/lib/apt/lists/*
+
+COPY requirements.lock requirements-pdf.lock ./
+RUN pip install --require-hashes -r requirements.lock -r requirements-pdf.lock
 
 COPY . .
 ENV BACKOFFICE_MODE=production DATA_DIR=/data STATIC_ROOT=/srv/static

@@ -30,8 +30,9 @@ STATEMENT = """
 PREPARE apply (bigint, text, bytea, jsonb, timestamptz) AS
 WITH inbox AS (
     INSERT INTO payments_notification (account_id, event_key, kind, payment_no, facts, verdicts, headers, body,
-        key_serial, state, copies, received_at, last_received_at, applied_at, due_at, attempt, last_error)
-    VALUES ($1, 'payment:' || $2, 'payment', $2, $4, '{}', '{}', $3, '', 'applied', 1, $5, $5, $5, $5, 1, '')
+        key_serial, state, copies, received_at, last_received_at, applied_at, due_at, attempt, last_error,
+        set_aside_reason)
+    VALUES ($1, 'payment:' || $2, 'payment', $2, $4, '{}', '{}', $3, '', 'applied', 1, $5, $5, $5, $5, 1, '', '')
 ), paid AS (
     UPDATE payments_payment SET status = 'succeeded', gateway_trade_no = 'T-' || $2, paid_at = $5
     WHERE payment_no = $2 AND status = 'pending' RETURNING order_id, amount_fen
