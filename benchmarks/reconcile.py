@@ -86,18 +86,18 @@ def main(size: str, rounds: str) -> None:
 
 
 def _round(count: int) -> tuple[Run, float]:
-    day = _seeded(count)
+    day = seeded(count)
     content = day.file
     with measured() as run:
         statement = upload_statement(
-            account=day.account, day=DAY, name="day.csv", content=content, by=None, at=_morning()
+            account=day.account, day=DAY, name="day.csv", content=content, by=None, at=morning()
         )
-        reconcile(statement_id=statement.pk, at=_morning())
+        reconcile(statement_id=statement.pk, at=morning())
     _check(statement)
     return run, _floor(statement)
 
 
-def _seeded(count: int) -> Day:
+def seeded(count: int) -> Day:
     day = Day(AccountFactory.create(gateway=Bookkeeper.code, fee_ppm=FEE_PPM))
     start, end = day_bounds(DAY)
     order = OrderFactory.create(total_fen=100)
@@ -194,5 +194,5 @@ def _floor(statement: Statement) -> float:
     return time.perf_counter() - started
 
 
-def _morning() -> datetime:
+def morning() -> datetime:
     return day_bounds(DAY)[1] + timedelta(hours=11)
