@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.alipay import refunds, trades
+from sandbox import faults
+from sandbox.alipay import bill, refunds, trades
 from sandbox.alipay.accounts import Account
 from sandbox.box import Box, Options
 from sandbox.clock import Clock
@@ -68,6 +69,21 @@ class Past:
         self.at = at
         trade = trades.require(self.box, app_id=self.account.app_id, out_trade_no=out_trade_no)
         refunds.refund(self.box, trade, refunds.Wanted(out_request_no, amount_fen))
+
+    def tell_wrongly(self, *, out_trade_no: str, fault: str, value: str = "") -> None:
+        """
+        Have the statements tell a trade wrongly, by a fault of kind "bill", from now on. Asked for twice, it is one.
+
+        :raises sandbox.faults.WrongFault: if there is no such fault, or it takes no such value
+        """
+        known = {(it.scope, it.fault) for it in faults.switched_on(self.box)}
+        if (out_trade_no, fault) not in known:
+            faults.switch_on(self.box, faults.Wish(fault, scope=out_trade_no, value=value), source="seeding")
+
+    def bill(self, *, day: str) -> tuple[str, bytes]:
+        """The statement of a day (yyyy-MM-dd): the name of its file, and the ZIP."""
+        name = f"{self.account.seller_id}_{day.replace('-', '')}"
+        return f"{name}.csv.zip", bill.archive(self.box, self.account, day=day, name=name)
 
     def close(self) -> None:
         self.box.store.close()

@@ -19,8 +19,8 @@ from kernel.models import Alert, Category, Delivery, Job, Message, User
 from kernel.money import yuan
 from orders.models import Order
 from orders.queries import ATTENTION
-from payments.admin.counts import stuck
-from payments.models import Notification, Payment, Refund, UnappliedMoney
+from payments.admin.counts import INVOICES_TO_ISSUE, stuck
+from payments.models import Discrepancy, InvoiceRequest, Notification, Payment, Refund, UnappliedMoney
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,8 @@ def _watched() -> list[Watched]:
     unknown = Payment.objects.filter(query_due_at__isnull=False, status=Payment.Status.UNKNOWN)
     refunds = Refund.objects.filter(status=Refund.Status.REQUIRES_ACTION)
     undecided = Refund.objects.filter(status=Refund.Status.PENDING_APPROVAL)
+    differences = Discrepancy.objects.filter(resolved_at=None).exclude(kind=Discrepancy.Kind.CUTOFF)
+    invoices = InvoiceRequest.objects.filter(status__in=INVOICES_TO_ISSUE)
     parked = Notification.objects.filter(state=Notification.State.PARKED)
     return [
         Watched(_("Payments of unknown outcome"), unknown, *_at(Payment, "part=unknown")),
@@ -113,6 +115,8 @@ def _watched() -> list[Watched]:
         Watched(_("Refunds awaiting approval"), undecided, _at(Refund, "part=approval")[0], "payments.approve_refund"),
         Watched(_("Refunds that need a person"), refunds, *_at(Refund, "part=person")),
         Watched(_("Unapplied money"), UnappliedMoney.objects.filter(resolved_at__isnull=True), *_at(UnappliedMoney)),
+        Watched(_("Open differences"), differences, *_at(Discrepancy)),
+        Watched(_("Invoices to issue"), invoices, *_at(InvoiceRequest)),
         Watched(_("Parked notifications"), parked, *_at(Notification, "part=parked")),
         Watched(_("Open alerts"), Alert.objects.filter(resolved_at__isnull=True), *_at(Alert, "open=yes")),
         Watched(_("Parked deliveries"), Delivery.objects.parked(), *_at(Delivery, "state__exact=parked")),

@@ -30,6 +30,7 @@ KIND = "demo.load"
 SOURCE = "demo"
 CARRIERS = ("SF", "ZTO", "YTO", "STO", "YD", "JTSD")
 MOVES = {Fate.DELIVERED: "deliver", Fate.ON_HOLD: "hold", Fate.PROBLEM: "problem_awaiting_shipment"}
+LATE = timedelta(days=5)  # so long ago somebody may have paid too late and still wait for an answer
 PAID = frozenset(Fate) - {Fate.UNPAID, Fate.TIMED_OUT, Fate.CANCELED}
 
 
@@ -109,7 +110,10 @@ def _play(stage: Stage, planned: PlannedOrder, *, number: int, until: datetime) 
     if planned.flag:
         orders.set_flag(order_id=order.pk, flag=planned.flag, by=stage.staff, at=planned.placed_at)
     if planned.fate is Fate.TIMED_OUT:
-        _close(order, reason=Order.CloseReason.PAYMENT_TIMEOUT, at=planned.placed_at + timedelta(minutes=32))
+        over_at = planned.placed_at + timedelta(minutes=32)
+        _close(order, reason=Order.CloseReason.PAYMENT_TIMEOUT, at=over_at)
+        if until - LATE < over_at < until - timedelta(hours=1) and number % 3 == 0:
+            _pay(stage, order, at=over_at + timedelta(minutes=1))  # too late: unapplied money, and somebody's work
     elif planned.fate is Fate.CANCELED:
         _close(order, reason=Order.CloseReason.CANCELED_BY_CUSTOMER, at=planned.placed_at + timedelta(minutes=1))
     elif planned.fate in PAID:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,12 +9,14 @@ from django.test.utils import CaptureQueriesContext
 
 from kernel import counters
 from kernel.alerts import raise_alert
-from kernel.clock import now
+from kernel.clock import business_day, now
 from kernel.models import Category
 from kernel.shop import shop
+from payments.models import Discrepancy, Statement
 from tests.desk import Desk, text
-from tests.factories import OrderFactory
+from tests.factories import OrderFactory, paid_payment
 from tests.helpers import NOON, frozen
+from tests.payments.invoices import asked, paid_order
 
 pytestmark = pytest.mark.django_db
 FEW = 6 + 2  # for the numbers, and to know who asks
@@ -44,6 +47,18 @@ class TestTheStartPage:
         raise_alert(kind="timer", subject="x", severity="warning", text="It failed.", at=now())
 
         assert 'href="/admin/kernel/alert/?open=yes"' in text(Desk("owner").get("/admin/"))
+
+    def test_leads_to_invoices_and_differences_that_wait(self) -> None:
+        asked(paid_order())
+        payment = paid_payment()
+        statement = Statement.objects.create(account=payment.account, day=business_day(now()))
+        for kind in ("amount", "cutoff"):
+            Discrepancy.objects.create(statement=statement, kind=kind, key=kind, movement="payment", opened_at=now())
+
+        page = text(Desk("owner").get("/admin/"))
+
+        assert re.search(r'href="/admin/payments/discrepancy/".*?<b>1</b>', page, re.DOTALL)
+        assert re.search(r'href="/admin/payments/invoicerequest/".*?<b>1</b>', page, re.DOTALL)
 
     def test_shows_a_role_what_is_its_own(self) -> None:
         raise_alert(kind="timer", subject="x", severity="warning", text="It failed.", at=now())

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from backoffice.console.demo import load, purge, stage
+from backoffice.console.demo import load, purge, stage, statements
 from backoffice.console.demo.processes import Program, Troupe, ensure_free
 from backoffice.console.setup import ensure_owner, prepare_shop
 from kernel.clock import now
@@ -72,6 +72,7 @@ class Command(OpsCommand):
             )
             for _number in self.progress(steps, total=recipe.orders):
                 pass
+            statements.load_statements(account=account, sandbox_dir=self._sandbox_dir, at=recipe.at)
             load.finish(job, at=now())
         self._tell_owner(password)
         return OK
