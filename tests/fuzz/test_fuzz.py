@@ -17,6 +17,7 @@ pytestmark = pytest.mark.xdist_group("fuzz")
 
 RUNS = 1_500
 SECONDS = 2
+FEWEST = 20  # inputs; how many fit into the seconds depends on what else the machine does
 
 
 def test_make_knows_every_target() -> None:
@@ -54,4 +55,4 @@ def test_no_bytes_crash_a_parser_or_fill_the_memory(told: dict[str, str], name: 
 
     assert told[name].endswith("exit code 0\n"), told[name][-6_000:]
     assert units is not None, told[name][-6_000:]
-    assert int(units[1]) > 100
+    assert int(units[1]) > FEWEST
